@@ -1,0 +1,44 @@
+//! What a device can do. Operators choose by these and never by the name of a backend.
+
+use suanzi_codegen::Target;
+
+/// The broad kind of a device: decides how work is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    /// Few strong cores that vectorise inside a work-item: little work-groups, wide vectors.
+    Cpu,
+    /// Many weak lanes: work-groups of hundreds, neighbouring items on neighbouring elements.
+    Gpu,
+    /// The built-in interpreter, which vectorises over the work-group: large work-groups,
+    /// scalar code.
+    Interpreter,
+}
+
+/// Limits and features of a device.
+#[derive(Clone, Debug)]
+pub struct Caps {
+    /// How work should be cut.
+    pub kind: DeviceKind,
+    /// What kernels are legalised for.
+    pub target: Target,
+    /// Parallel units (cores, compute units, multiprocessors).
+    pub compute_units: u32,
+    /// Most work-items in a work-group.
+    pub max_workgroup: u32,
+    /// Most work-groups along each axis of a launch.
+    pub max_groups: [u32; 3],
+    /// Shared memory of a work-group, bytes.
+    pub shared_bytes: u32,
+    /// Most memory, bytes.
+    pub memory_bytes: u64,
+    /// Largest single allocation, bytes.
+    pub max_alloc: u64,
+    /// Subgroup widths that may occur (least, most), if subgroups exist.
+    pub subgroup: Option<(u32, u32)>,
+    /// f32 denormals survive arithmetic.
+    pub denormals_f32: bool,
+    /// f32 and f64 division and square root are correctly rounded.
+    pub exact_division: bool,
+    /// What the device lacks and this library emulates, in words: shown by `suanzi devices`.
+    pub emulated: Vec<String>,
+}

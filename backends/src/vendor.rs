@@ -1,0 +1,51 @@
+//! Hooks for a vendor's own libraries. A device without one returns `None`, and generated kernels
+//! do the work.
+
+use crate::device::Memory;
+use crate::error::Result;
+use suanzi_codegen::Scalar;
+
+/// One operand of a matrix product: element (i, j) is at `offset + i * row_stride + j * col_stride`.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a> {
+    /// Where it lies.
+    pub memory: &'a Memory,
+    /// Element (0, 0), in elements.
+    pub offset: u64,
+    /// Elements between rows.
+    pub row_stride: i64,
+    /// Elements between columns.
+    pub col_stride: i64,
+}
+
+/// `C[m,n] = alpha · A[m,k] · B[k,n] + beta · C`; with `beta == 0`, C is not read.
+pub struct Gemm<'a> {
+    /// Kind of every matrix: f32 or f64.
+    pub dtype: Scalar,
+    /// Rows of C.
+    pub m: u64,
+    /// Columns of C.
+    pub n: u64,
+    /// Depth.
+    pub k: u64,
+    /// Left operand.
+    pub a: Matrix<'a>,
+    /// Right operand.
+    pub b: Matrix<'a>,
+    /// Result.
+    pub c: Matrix<'a>,
+    /// Factor of the product.
+    pub alpha: f64,
+    /// Factor of C.
+    pub beta: f64,
+}
+
+/// A vendor's matrix library.
+pub trait Blas: Send + Sync {
+    /// Its name and version, for the dispatch log.
+    fn name(&self) -> &str;
+
+    /// Records a matrix product. `Ok(false)` if the library does not do this dtype or layout:
+    /// the caller then uses a generated kernel.
+    fn gemm(&self, op: &Gemm<'_>) -> Result<bool>;
+}
