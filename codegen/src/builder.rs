@@ -34,6 +34,17 @@ impl Builder {
         }
     }
 
+    /// Starts a kernel that has the declarations of another and none of its code, for rewriters.
+    pub fn with_declarations(of: &Kernel) -> Builder {
+        let mut b = Builder::new(of.name.clone(), of.workgroup);
+        b.kernel.params = of.params.clone();
+        b.kernel.shared = of.shared.clone();
+        b.kernel.private = of.private.clone();
+        b.kernel.vars = of.vars.clone();
+        b.kernel.fragments = of.fragments.clone();
+        b
+    }
+
     /// Verifies and returns the kernel.
     pub fn finish(self) -> Result<Kernel, VerifyError> {
         let kernel = self.finish_unverified();
@@ -90,11 +101,15 @@ impl Builder {
 
     /// Declares a variable and assigns it.
     pub fn var(&mut self, init: Value) -> Id {
-        let ty = self.ty(init);
-        self.kernel.vars.push(ty);
-        let id = Id(self.kernel.vars.len() as u32 - 1);
+        let id = self.var_of(self.ty(init));
         self.set(id, init);
         id
+    }
+
+    /// Declares a variable, zero at entry.
+    pub fn var_of(&mut self, ty: Type) -> Id {
+        self.kernel.vars.push(ty);
+        Id(self.kernel.vars.len() as u32 - 1)
     }
 
     /// Declares a matrix fragment.

@@ -16,6 +16,18 @@ pub enum Support {
     Missing,
 }
 
+/// An operation that a target lacks or does wrongly, and that the legaliser then writes in
+/// integer arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Soft {
+    /// The upper half of a product.
+    MulHi,
+    /// i64 or u64 to f32, rounded once.
+    Int64ToF32,
+    /// f64 to f32, rounded to nearest even, denormals kept.
+    F64ToF32,
+}
+
 /// The features of a target that decide how a kernel is written for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
@@ -37,6 +49,8 @@ pub struct Target {
     pub max_lanes: u8,
     /// `fma` is rounded once.
     pub fused_fma: bool,
+    /// Operations done in software.
+    pub soft: Vec<Soft>,
     /// Subgroup operations exist.
     pub subgroups: bool,
     /// Atomics on 64-bit integers exist.
@@ -58,6 +72,7 @@ impl Target {
             f64: Support::Native,
             max_lanes: 16,
             fused_fma: true,
+            soft: vec![],
             subgroups: true,
             atomic64: true,
             fragments: vec![],
