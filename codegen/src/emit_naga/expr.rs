@@ -244,7 +244,7 @@ impl Lowerer<'_> {
                 };
                 return Ok(self.binary(op, left, amount));
             }
-            BinOp::MulHi => return self.mul_hi(ty, left, right),
+            BinOp::MulHi => return Err(format!("MulHi of {ty}: it must be legalised")),
         };
         Ok(self.binary(op, left, right))
     }
@@ -263,25 +263,6 @@ impl Lowerer<'_> {
         };
         let mask = self.every_lane(word, mask)?;
         Ok(self.binary(BinaryOperator::And, h, mask))
-    }
-
-    /// The upper half of a product of 32-bit integers, through 64 bits.
-    fn mul_hi(
-        &mut self,
-        ty: Type,
-        left: Handle<Expression>,
-        right: Handle<Expression>,
-    ) -> Check<Handle<Expression>> {
-        let wide = match ty.scalar {
-            Scalar::U32 => naga::Scalar::U64,
-            Scalar::I32 => naga::Scalar::I64,
-            _ => return Err(format!("MulHi of {ty}: it must be legalised")),
-        };
-        let [left, right] = [left, right].map(|h| self.cast(h, wide));
-        let product = self.binary(BinaryOperator::Multiply, left, right);
-        let shift = self.every_lane(ty.with(Scalar::U32), 32)?;
-        let high = self.binary(BinaryOperator::ShiftRight, product, shift);
-        Ok(self.cast(high, scalar(ty.scalar)?))
     }
 
     fn subgroup(

@@ -197,19 +197,19 @@ impl Lowerer<'_> {
     }
 
     fn builtin(&mut self, b: Builtin) -> Check<Handle<Expression>> {
-        let (builtin, axis) = match b {
-            Builtin::GlobalId(a) => (BuiltIn::GlobalInvocationId, Some(a)),
-            Builtin::LocalId(a) => (BuiltIn::LocalInvocationId, Some(a)),
-            Builtin::GroupId(a) => (BuiltIn::WorkGroupId, Some(a)),
-            Builtin::NumGroups(a) => (BuiltIn::NumWorkGroups, Some(a)),
-            Builtin::LocalLinear => (BuiltIn::LocalInvocationIndex, None),
-            Builtin::SubgroupSize => (BuiltIn::SubgroupSize, None),
-            Builtin::SubgroupLane => (BuiltIn::SubgroupInvocationId, None),
-            Builtin::SubgroupId => (BuiltIn::SubgroupId, None),
+        let (name, builtin, axis) = match b {
+            Builtin::GlobalId(a) => ("global_id", BuiltIn::GlobalInvocationId, Some(a)),
+            Builtin::LocalId(a) => ("local_id", BuiltIn::LocalInvocationId, Some(a)),
+            Builtin::GroupId(a) => ("group_id", BuiltIn::WorkGroupId, Some(a)),
+            Builtin::NumGroups(a) => ("num_groups", BuiltIn::NumWorkGroups, Some(a)),
+            Builtin::LocalLinear => ("local_linear", BuiltIn::LocalInvocationIndex, None),
+            Builtin::SubgroupSize => ("subgroup_size", BuiltIn::SubgroupSize, None),
+            Builtin::SubgroupLane => ("subgroup_lane", BuiltIn::SubgroupInvocationId, None),
+            Builtin::SubgroupId => ("subgroup_id", BuiltIn::SubgroupId, None),
         };
         let argument = match self.arguments.get(&builtin) {
             Some(&h) => h,
-            None => self.argument(builtin, axis.is_some()),
+            None => self.argument(name, builtin, axis.is_some()),
         };
         Ok(match axis {
             None => argument,
@@ -220,7 +220,7 @@ impl Lowerer<'_> {
         })
     }
 
-    fn argument(&mut self, builtin: BuiltIn, is_vec3: bool) -> Handle<Expression> {
+    fn argument(&mut self, name: &str, builtin: BuiltIn, is_vec3: bool) -> Handle<Expression> {
         let scalar = naga::Scalar::U32;
         let ty = self.insert_type(if is_vec3 {
             let size = naga::VectorSize::Tri;
@@ -230,7 +230,7 @@ impl Lowerer<'_> {
         });
         let index = self.function.arguments.len() as u32;
         self.function.arguments.push(naga::FunctionArgument {
-            name: Some(format!("builtin{index}")),
+            name: Some(name.to_string()),
             ty,
             binding: Some(naga::Binding::BuiltIn(builtin)),
         });
@@ -349,7 +349,7 @@ impl Lowerer<'_> {
     /// `for` as naga's loop: the index lies in a variable, is tested at the top of the body and
     /// stepped in the continuing part.
     fn counted_loop(&mut self, index: Value, bounds: [Value; 3], body: &Block) -> Check<()> {
-        use naga::BinaryOperator::{Add, Less};
+        use naga::BinaryOperator::{Add, GreaterEqual};
         let [start, end, step] = bounds;
         let (start, end, step) = (self.value(start)?, self.value(end)?, self.value(step)?);
         let ty = self.value_type(self.kernel.ty(index))?;
@@ -363,15 +363,15 @@ impl Lowerer<'_> {
             let i = l.push(Expression::Load { pointer });
             current = Some(i);
             l.values[index.0 as usize] = Some(i);
-            let condition = l.binary(Less, i, end);
-            let reject = l.nested(|l| {
+            let condition = l.binary(GreaterEqual, i, end);
+            let accept = l.nested(|l| {
                 l.statement(Statement::Break);
                 Ok(())
             })?;
             l.statement(Statement::If {
                 condition,
-                accept: naga::Block::new(),
-                reject,
+                accept,
+                reject: naga::Block::new(),
             });
             l.statements(body)
         })?;

@@ -32,7 +32,7 @@ pub use spirv::{FloatControls, to_spirv, to_spirv_with};
 
 use crate::ir::{Fragment, Kernel, ParamKind};
 use crate::legalise::Unsupported;
-use crate::target::{Support, Target};
+use crate::target::{Soft, Support, Target};
 use crate::types::Scalar;
 
 /// What an adapter has beyond the common ground of 32-bit integers and f32.
@@ -48,6 +48,8 @@ pub struct Features {
     pub f64: bool,
     /// `fma` rounds once.
     pub fused_fma: bool,
+    /// Operations that the adapter was found to do wrongly.
+    pub soft: Vec<Soft>,
     /// Subgroup operations in compute shaders.
     pub subgroups: bool,
     /// 64-bit atomics of every operation.
@@ -63,6 +65,9 @@ pub struct Features {
 /// since its constants and parameters travel as bits.
 pub fn target(features: &Features) -> Target {
     let has = |yes: bool, how| if yes { how } else { Support::Missing };
+    // naga has no word for the upper half of a product.
+    let mut soft = features.soft.clone();
+    soft.push(Soft::MulHi);
     let storage = |yes: bool| {
         if yes {
             Support::Storage
@@ -80,6 +85,7 @@ pub fn target(features: &Features) -> Target {
         f64: has(features.f64 && features.int64, Support::Native),
         max_lanes: 4,
         fused_fma: features.fused_fma,
+        soft,
         subgroups: features.subgroups,
         atomic64: features.atomic64,
         fragments: features.fragments.clone(),
