@@ -1,0 +1,40 @@
+//! HIP C++ as HIPRTC and hipcc compile it: CUDA's table but for exchanges without masks, the
+//! compiler's own `_Float16`, and fragments, which HIP has none of that are portable.
+
+use super::cuda::{CUDA, SCANS};
+use super::dialect::*;
+
+const INCLUDE: &str = "\
+#ifndef __HIPCC_RTC__
+#include <hip/hip_runtime.h>
+#endif
+";
+
+const EXCHANGES: &str = "\
+#define SZ_SHUFFLE(v, lane) __shfl(v, (int)(lane))
+#define SZ_SHUFFLE_UP(v, by) __shfl_up(v, by)
+#define SZ_SHUFFLE_DOWN(v, by) __shfl_down(v, by)
+#define SZ_SHUFFLE_XOR(v, by) __shfl_xor(v, (int)(by))
+#define SZ_ALL(v) __all(v)
+#define SZ_ANY(v) __any(v)
+";
+
+/// The table.
+pub const HIP: Dialect = Dialect {
+    name: "hip",
+    options: &["-ffp-contract=off"],
+    preamble: &[
+        (Need::Always, INCLUDE),
+        (Need::Subgroups, EXCHANGES),
+        (Need::Subgroups, SCANS),
+    ],
+    half: Half {
+        memory: "_Float16",
+        array: "_Float16",
+        load: "(float)$p[$i]",
+        store: "$p[$i] = (_Float16)$0;",
+        round: "(float)(_Float16)$0",
+    },
+    fragments: None,
+    ..CUDA
+};

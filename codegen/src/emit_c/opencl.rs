@@ -1,0 +1,175 @@
+//! OpenCL C 1.2, with the newer subgroup extensions where a kernel uses them.
+
+use super::dialect::*;
+use crate::ir::{AtomicOp, SubgroupOp};
+use crate::target::Support;
+
+const ROUND_F16: &str = "\
+/* The nearest f16, ties to even, held in f32. Below 2^-14 the spacing of f16 is that of f32 in
+   [0.5, 1), so an addition rounds. */
+inline float$n sz_round_half$n(float$n x) {
+    const uint$n bits = as_uint$n(x);
+    const uint$n sign = bits & 0x80000000u;
+    const uint$n size = bits ^ sign;
+    uint$n r = (size + 0xfffu + ((size >> 13) & 1u)) & 0xffffe000u;
+    r = select(r, (uint$n)(0x7f800000u), r >= 0x47800000u);
+    r = select(r, as_uint$n((as_float$n(size) + 0.5f) - 0.5f), size < 0x38800000u);
+    r = select(r, (uint$n)(0x7fc00000u), size > 0x7f800000u);
+    return as_float$n(r | sign);
+}
+";
+
+/// The table.
+pub const OPENCL: Dialect = Dialect {
+    name: "opencl",
+    options: &[],
+    options_exact_division: &["-cl-fp32-correctly-rounded-divide-sqrt"],
+    preamble: &[
+        (Need::F64, "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n"),
+        (
+            Need::NativeF16,
+            "#pragma OPENCL EXTENSION cl_khr_fp16 : enable\n",
+        ),
+        (
+            Need::Atomic64,
+            "#pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable\n",
+        ),
+        (
+            Need::ExtendedAtomic64,
+            "#pragma OPENCL EXTENSION cl_khr_int64_extended_atomics : enable\n",
+        ),
+        (
+            Need::Subgroups,
+            "#pragma OPENCL EXTENSION cl_khr_subgroups : enable\n",
+        ),
+        (
+            Need::Shuffles,
+            "#ifdef cl_khr_subgroup_shuffle\n\
+             #pragma OPENCL EXTENSION cl_khr_subgroup_shuffle : enable\n\
+             #pragma OPENCL EXTENSION cl_khr_subgroup_shuffle_relative : enable\n\
+             #endif\n",
+        ),
+        (Need::Always, "#pragma OPENCL FP_CONTRACT OFF\n"),
+        (Need::RoundF16, ROUND_F16),
+    ],
+
+    f16: Support::Storage,
+    max_lanes: 16,
+
+    kernel: "__kernel __attribute__((reqd_work_group_size($0, $1, $2)))\nvoid $k",
+    read_buffer: "const __global $t* restrict $0",
+    write_buffer: "__global $t* restrict $0",
+    shared: "__local $t $0[$1] __attribute__((aligned(128)))",
+    private: "$t $0[$1] __attribute__((aligned(128)))",
+    spaces: ["__global ", "__local ", "__private "],
+    unroll: "#pragma unroll",
+    barriers: [
+        "barrier(CLK_LOCAL_MEM_FENCE);",
+        "barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);",
+    ],
+    builtins: Builtins {
+        global_id: "get_global_id($d)",
+        local_id: "get_local_id($d)",
+        group_id: "get_group_id($d)",
+        num_groups: "get_num_groups($d)",
+        subgroup_size: "get_sub_group_size()",
+        subgroup_lane: "get_sub_group_local_id()",
+        subgroup_id: "get_sub_group_id()",
+    },
+
+    types: [
+        "bool", "char", "short", "int", "long", "uchar", "ushort", "uint", "ulong", "half",
+        "ushort", "float", "double",
+    ],
+    native_f16: true,
+    half: Half {
+        memory: "half",
+        array: "ushort",
+        load: "vload_half($i, $p)",
+        store: "vstore_half_rte($0, $i, $p);",
+        round: "sz_round_half$n($0)",
+    },
+    suffix64: "L",
+    bitcasts: Bitcasts {
+        ints: "as_$t($0)",
+        from_f32: "as_$t($0)",
+        to_f32: "as_$t($0)",
+        from_f64: "as_$t($0)",
+        to_f64: "as_$t($0)",
+    },
+    vectors: Some(&Vectors {
+        mask: "char",
+        compose: "($t)($0)",
+        lane: "$0.s$1",
+        convert: "convert_$t($0)",
+        select: "select($2, $1, $0)",
+        min: "min($0, $1)",
+        max: "max($0, $1)",
+        abs: "abs($0)",
+        load: "vload$n(0, $p + $i)",
+        load_aligned: "*(const $s$m$n*)($p + $i)",
+        store: "vstore$n($0, 0, $p + $i);",
+        store_aligned: "*($s$m$n*)($p + $i) = $0;",
+        load_half: "vload_half$n(0, $p + $i)",
+        load_half_aligned: "vloada_half$n(0, $p + $i)",
+        store_half: "vstore_half$n_rte($0, 0, $p + $i);",
+        store_half_aligned: "vstorea_half$n_rte($0, 0, $p + $i);",
+    }),
+
+    math: Math {
+        sqrt: "sqrt($0)",
+        floor: "floor($0)",
+        ceil: "ceil($0)",
+        trunc: "trunc($0)",
+        rint: "rint($0)",
+        abs: "fabs($0)",
+        fma: "fma($0, $1, $2)",
+    },
+    mul_hi: ["mul_hi($0, $1)"; 4],
+    popcount: ["popcount($0)"; 2],
+    clz: ["clz($0)"; 2],
+    intrinsics: &[
+        ("native_exp", "exp($0)", "exp($0)"),
+        ("native_exp2", "exp2($0)", "exp2($0)"),
+        ("native_log", "log($0)", "log($0)"),
+        ("native_log2", "log2($0)", "log2($0)"),
+        ("native_sin", "sin($0)", "sin($0)"),
+        ("native_cos", "cos($0)", "cos($0)"),
+        ("native_tanh", "tanh($0)", "tanh($0)"),
+        ("native_rsqrt", "rsqrt($0)", "rsqrt($0)"),
+        ("native_recip", "($t)(1) / $0", "($t)(1) / $0"),
+    ],
+
+    atomics: &[
+        (AtomicOp::Add, "atomic_add($p, $0)", "atom_add($p, $0)"),
+        (AtomicOp::Min, "atomic_min($p, $0)", "atom_min($p, $0)"),
+        (AtomicOp::Max, "atomic_max($p, $0)", "atom_max($p, $0)"),
+        (AtomicOp::And, "atomic_and($p, $0)", "atom_and($p, $0)"),
+        (AtomicOp::Or, "atomic_or($p, $0)", "atom_or($p, $0)"),
+        (AtomicOp::Xor, "atomic_xor($p, $0)", "atom_xor($p, $0)"),
+        (
+            AtomicOp::Exchange,
+            "atomic_xchg($p, $0)",
+            "atom_xchg($p, $0)",
+        ),
+        (
+            AtomicOp::CompareExchange,
+            "atomic_cmpxchg($p, $1, $0)",
+            "atom_cmpxchg($p, $1, $0)",
+        ),
+    ],
+    subgroups: &[
+        (SubgroupOp::Add, "sub_group_reduce_add($0)"),
+        (SubgroupOp::Min, "sub_group_reduce_min($0)"),
+        (SubgroupOp::Max, "sub_group_reduce_max($0)"),
+        (SubgroupOp::ExclusiveAdd, "sub_group_scan_exclusive_add($0)"),
+        (SubgroupOp::InclusiveAdd, "sub_group_scan_inclusive_add($0)"),
+        (SubgroupOp::Broadcast, "sub_group_broadcast($0, $1)"),
+        (SubgroupOp::Shuffle, "sub_group_shuffle($0, $1)"),
+        (SubgroupOp::ShuffleXor, "sub_group_shuffle_xor($0, $1)"),
+        (SubgroupOp::ShuffleDown, "sub_group_shuffle_down($0, $1)"),
+        (SubgroupOp::All, "sub_group_all($0) != 0"),
+        (SubgroupOp::Any, "sub_group_any($0) != 0"),
+    ],
+    fragments: None,
+};
