@@ -248,17 +248,12 @@ impl Dialect {
     pub fn target(&self) -> Target {
         Target {
             bool: Support::Storage,
-            int8: Support::Native,
-            int16: Support::Native,
-            int64: Support::Native,
             f16: self.f16,
             bf16: Support::Storage,
-            f64: Support::Native,
             max_lanes: self.max_lanes,
-            fused_fma: true,
             subgroups: !self.subgroups.is_empty(),
-            atomic64: true,
             fragments: self.fragments.map_or(vec![], Fragments::fragments),
+            ..Target::all()
         }
     }
 }
