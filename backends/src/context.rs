@@ -1,68 +1,137 @@
 //! What wraps any device once: buffer pool, program cache and dispatch log.
+//!
+//! This file joins them and reads their settings; each lives in a file of its own.
 
-use crate::device::{Arg, Device, Memory, Program};
+use crate::cache::Cache;
+use crate::device::{Arg, Device, Program};
 use crate::error::Result;
+use crate::log::{self, Dispatch};
+use crate::pool::{Buffer, Pool, PoolStats};
+use crate::registry;
+use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 use suanzi_codegen::Kernel;
 
 /// An opened device. Cheap to clone; all clones share the pool, the cache and the log.
 #[derive(Clone)]
 pub struct Context {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     device: Arc<dyn Device>,
+    pool: Arc<Pool>,
+    cache: Cache,
 }
 
-/// Pooled device memory: goes back to the pool when the last clone is dropped.
-#[derive(Clone)]
-pub struct Buffer {
-    memory: Memory,
+/// Settings of a context; [`Settings::from_env`] is what [`Context::new`] uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Folder of compiled programs; none are kept on disk without it.
+    pub cache_dir: Option<PathBuf>,
+    /// Folder that receives every generated source.
+    pub dump_dir: Option<PathBuf>,
+    /// Most bytes of freed memory kept for reuse; a quarter of the device's memory by default.
+    pub pool_bytes: Option<u64>,
 }
 
-impl Buffer {
-    /// The memory; it may be larger than what was asked for.
-    pub fn memory(&self) -> &Memory {
-        &self.memory
+impl Settings {
+    /// `SUANZI_CACHE_DIR` (empty or `off`: no cache on disk), else `suanzi` in `XDG_CACHE_HOME`
+    /// or `~/.cache`; and `SUANZI_DUMP`.
+    pub fn from_env() -> Settings {
+        Settings::from_vars(|name| env::var_os(name).map(PathBuf::from))
+    }
+
+    fn from_vars(var: impl Fn(&str) -> Option<PathBuf>) -> Settings {
+        let set = |name| var(name).filter(|v| !v.as_os_str().is_empty());
+        let cache_dir = match var("SUANZI_CACHE_DIR") {
+            Some(dir) if dir.as_os_str().is_empty() || dir.as_os_str() == "off" => None,
+            Some(dir) => Some(dir),
+            None => set("XDG_CACHE_HOME")
+                .or_else(|| set("HOME").map(|home| home.join(".cache")))
+                .map(|caches| caches.join("suanzi")),
+        };
+        Settings {
+            cache_dir,
+            dump_dir: set("SUANZI_DUMP"),
+            pool_bytes: None,
+        }
     }
 }
 
-/// One launch, as the dispatch log keeps it.
-#[derive(Clone, Debug)]
-pub struct Dispatch {
-    /// The operator that asked for it.
-    pub op: String,
-    /// The kernel's name.
-    pub kernel: String,
-    /// `generated`, or the name of a vendor's library.
-    pub engine: String,
-    /// Work-groups along each axis.
-    pub groups: [u32; 3],
-}
-
 impl Context {
-    /// Wraps a device.
+    /// Wraps a device, with the settings of the environment.
     pub fn new(device: Arc<dyn Device>) -> Context {
-        Context { device }
+        Context::with_settings(device, Settings::from_env())
+    }
+
+    /// Wraps a device.
+    pub fn with_settings(device: Arc<dyn Device>, settings: Settings) -> Context {
+        let keep = settings.pool_bytes;
+        let keep = keep.unwrap_or(device.caps().memory_bytes / 4);
+        Context {
+            inner: Arc::new(Inner {
+                pool: Pool::new(device.clone(), keep),
+                cache: Cache::new(settings.cache_dir, settings.dump_dir),
+                device,
+            }),
+        }
+    }
+
+    /// Opens a device by name: `cpu`, `opencl:0`, `vulkan:1`.
+    ///
+    /// # Errors
+    /// As [`registry::open`].
+    pub fn open(name: &str) -> Result<Context> {
+        registry::open(name).map(Context::new)
+    }
+
+    /// Opens what `SUANZI_DEVICE` names; else the first GPU; else `cpu`.
+    ///
+    /// # Errors
+    /// As [`registry::open_default`].
+    pub fn open_default() -> Result<Context> {
+        registry::open_default().map(Context::new)
     }
 
     /// The device.
     pub fn device(&self) -> &dyn Device {
-        &*self.device
+        &*self.inner.device
     }
 
     /// Takes at least `bytes` (at least 1) from the pool or the device.
+    ///
+    /// # Errors
+    /// [`crate::Error::OutOfMemory`], after the pool gave back what it kept.
     pub fn alloc(&self, bytes: u64) -> Result<Buffer> {
-        Ok(Buffer {
-            memory: self.device.alloc(bytes.max(1))?,
-        })
+        self.inner.pool.take(bytes)
+    }
+
+    /// Gives the memory that waits for reuse back to the device.
+    pub fn trim(&self) {
+        self.inner.pool.trim();
+    }
+
+    /// What the pool did and holds.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.inner.pool.stats()
     }
 
     /// The program for a key that stands for everything `build` depends on (device aside).
-    /// `build` is called at most once for a key.
+    /// `build` is called at most once for a key, unless its program failed for a passing reason
+    /// (memory, the driver); other errors are remembered and returned again.
+    ///
+    /// # Errors
+    /// What `build` or the device says.
     pub fn program(&self, key: u128, build: &mut dyn FnMut() -> Result<Kernel>) -> Result<Program> {
-        let _ = key;
-        Ok(self.device.compile(&build()?, None)?.program)
+        self.inner.cache.program(self.device(), key, build)
     }
 
     /// Launches a generated kernel for an operator, with a line in the dispatch log.
+    ///
+    /// # Errors
+    /// What the device says.
     pub fn launch(
         &self,
         op: &str,
@@ -70,12 +139,51 @@ impl Context {
         groups: [u32; 3],
         args: &[Arg<'_>],
     ) -> Result<()> {
-        let _ = op;
-        self.device.launch(program, groups, args)
+        self.device().launch(program, groups, args)?;
+        if !groups.contains(&0) {
+            self.dispatched(op, &program.name, "generated", groups);
+        }
+        Ok(())
+    }
+
+    /// Adds a line to the dispatch log: for work that an engine other than the generator did.
+    pub fn dispatched(&self, op: &str, kernel: &str, engine: &str, groups: [u32; 3]) {
+        let device = &self.device().info().id;
+        log::dispatched(self.identity(), device, op, kernel, engine, groups);
     }
 
     /// Runs `work` and returns what it dispatched on this context (from this thread).
     pub fn trace<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<Dispatch>) {
-        (work(), vec![])
+        log::trace(self.identity(), work)
+    }
+
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.inner) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache_dir(vars: &[(&str, &str)]) -> Option<PathBuf> {
+        let find = |name: &str| vars.iter().find(|v| v.0 == name).map(|v| v.1.into());
+        Settings::from_vars(find).cache_dir
+    }
+
+    #[test]
+    fn the_cache_folder_is_found() {
+        let home = ("HOME", "/home/x");
+        let xdg = ("XDG_CACHE_HOME", "/xdg");
+        assert_eq!(cache_dir(&[home]), Some("/home/x/.cache/suanzi".into()));
+        assert_eq!(cache_dir(&[home, xdg]), Some("/xdg/suanzi".into()));
+        assert_eq!(
+            cache_dir(&[home, xdg, ("SUANZI_CACHE_DIR", "/mine")]),
+            Some("/mine".into())
+        );
+        for off in ["", "off"] {
+            assert_eq!(cache_dir(&[home, xdg, ("SUANZI_CACHE_DIR", off)]), None);
+        }
+        assert_eq!(cache_dir(&[]), None);
     }
 }

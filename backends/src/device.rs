@@ -46,15 +46,24 @@ impl Memory {
         }
     }
 
+    /// True for clones of one memory.
+    pub fn same(&self, other: &Memory) -> bool {
+        Arc::ptr_eq(&self.handle, &other.handle)
+    }
+
+    /// True where clones of this memory exist.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.handle) > 1
+    }
+
     /// The backend's handle, if it is of this kind.
     ///
     /// # Errors
     /// [`Error::Invalid`] where the memory belongs to another backend.
     pub fn get<T: Any>(&self, device: &DeviceInfo) -> Result<&T> {
-        self.handle.downcast_ref().ok_or_else(|| Error::Invalid {
-            device: device.id.clone(),
-            what: "a buffer of another device was passed; copy it to this device first".into(),
-        })
+        self.handle
+            .downcast_ref()
+            .ok_or_else(|| crate::check::foreign(device))
     }
 }
 

@@ -17,6 +17,14 @@ pub enum Error {
         /// Names that exist, separated by commas.
         available: String,
     },
+    /// An environment variable holds something that it cannot mean.
+    #[error("{variable}: {what}")]
+    Setting {
+        /// The variable.
+        variable: &'static str,
+        /// What it holds, and what it may hold.
+        what: String,
+    },
     /// A driver library or platform is absent or unusable.
     #[error("{backend} is not usable here: {what}")]
     NoDriver {

@@ -1,18 +1,27 @@
 //! Devices: one trait ([`Device`]), the drivers behind it, and what wraps any of them once.
 //!
-//! - [`device`], [`caps`], [`error`]: the contract.
+//! - [`device`], [`caps`], [`error`], [`vendor`]: the contract; [`check`]: what all devices refuse.
 //! - `cpu`, `opencl`, `vulkan`: the drivers, each loaded at run time or built in.
-//! - [`Context`]: buffer pool, program cache (memory and disk) and dispatch log around a device.
+//! - [`registry`]: which devices there are.
+//! - [`Context`]: buffer [`pool`], program cache (memory and disk) and dispatch [`log`] around a
+//!   device.
 //!
 //! A backend knows the kernel language and no operator.
 
+mod cache;
 pub mod caps;
+pub mod check;
 pub mod context;
 pub mod device;
 pub mod error;
+pub mod log;
+pub mod pool;
+pub mod registry;
 pub mod vendor;
 
 pub use caps::{Caps, DeviceKind};
-pub use context::{Buffer, Context};
+pub use context::{Context, Settings};
 pub use device::{Arg, Compiled, Device, DeviceInfo, Memory, Program};
 pub use error::{Error, Result};
+pub use log::{Dispatch, init_logging};
+pub use pool::{Buffer, PoolStats};
