@@ -1,0 +1,133 @@
+//! f32 and f64 operations whose special cases must not be left to chance.
+
+use super::bits::{self, Layout, magnitude, sign};
+use super::ints;
+use crate::builder::Builder;
+use crate::ir::*;
+use crate::types::Scalar::U32;
+
+/// The sign bit flipped.
+pub fn neg(b: &mut Builder, x: Value) -> Value {
+    let kind = b.ty(x).scalar;
+    let u = b.unsigned(x);
+    let r = b.op(BinOp::Xor, u, Layout::of(kind).sign());
+    b.bitcast(r, kind)
+}
+
+/// The sign bit cleared.
+pub fn abs(b: &mut Builder, x: Value) -> Value {
+    let kind = b.ty(x).scalar;
+    let m = magnitude(b, x);
+    b.bitcast(m, kind)
+}
+
+/// IEEE 754-2019 minimum or maximum.
+pub fn extremum(b: &mut Builder, op: BinOp, x: Value, y: Value) -> Value {
+    // Read as signed integers, floats are in order once the magnitude bits of the negative ones
+    // are flipped: -0 comes out just below +0.
+    let order = |b: &mut Builder, x: Value| {
+        let l = Layout::of(b.ty(x).scalar);
+        let i = b.signed(x);
+        let negative = b.shr(i, l.width - 1);
+        let flip = b.and(negative, l.magnitude());
+        b.bin(BinOp::Xor, i, flip)
+    };
+    let (ox, oy) = (order(b, x), order(b, y));
+    let cmp = if op == BinOp::Min {
+        BinOp::Lt
+    } else {
+        BinOp::Gt
+    };
+    let first = b.bin(cmp, ox, oy);
+    let nan = bits::is_nan(b, x);
+    let first = b.bin(BinOp::Or, first, nan);
+    let other_nan = bits::is_nan(b, y);
+    let other_nan = b.un(UnOp::Not, other_nan);
+    // x if it is NaN or comes first, unless y alone is NaN.
+    let keep = b.bin(BinOp::Or, nan, other_nan);
+    let first = b.bin(BinOp::And, first, keep);
+    b.select(first, x, y)
+}
+
+/// A finite nonzero magnitude as `mantissa · 2^exponent`, the mantissa with its implicit bit at
+/// its place; exponents are biased, and go below 1 for denormals.
+fn normalised(b: &mut Builder, m: Value, l: Layout) -> (Value, Value) {
+    let exponent = b.shr(m, l.mantissa);
+    let mantissa = b.and(m, l.implicit() - 1);
+    let denormal = b.is_zero(exponent);
+    let zeros = ints::clz(b, mantissa);
+    let up = b.plus(zeros, i64::from(l.mantissa) + 1 - i64::from(l.width));
+    let raised = b.bin(BinOp::Shl, mantissa, up);
+    let lower = b.from_const(1, up);
+    let full = b.or(mantissa, l.implicit());
+    let mantissa = b.select(denormal, raised, full);
+    let exponent = b.select(denormal, lower, exponent);
+    (mantissa, b.signed(exponent))
+}
+
+/// The exact remainder, by long division that takes as many bits in a step as the word has room.
+pub fn rem(b: &mut Builder, x: Value, y: Value) -> Value {
+    let kind = b.ty(x).scalar;
+    let l = Layout::of(kind);
+    let room = l.width - 1 - l.mantissa;
+    let (mx, my) = (magnitude(b, x), magnitude(b, y));
+    let no_x = b.op(BinOp::Ge, mx, l.infinity());
+    let no_y = b.op(BinOp::Gt, my, l.infinity());
+    let by_zero = b.is_zero(my);
+    let undefined = b.bin(BinOp::Or, no_x, no_y);
+    let undefined = b.bin(BinOp::Or, undefined, by_zero);
+
+    let (fx, ex) = normalised(b, mx, l);
+    let (fy, ey) = normalised(b, my, l);
+    let fy = b.or(fy, l.implicit()); // a divisor for the case of zero, which is discarded
+    let distance = b.sub(ex, ey);
+    let smaller = b.op(BinOp::Lt, distance, 0);
+    let idle = b.bin(BinOp::Or, smaller, undefined);
+    let distance = b.select_const(idle, 0, distance);
+    let distance = b.convert(distance, U32);
+    let steps = b.op(BinOp::Div, distance, room.into());
+    let odd_bits = b.op(BinOp::Rem, distance, room.into());
+    let odd_bits = b.convert(odd_bits, l.bits);
+    let start = b.bin(BinOp::Shl, fx, odd_bits);
+    let start = b.bin(BinOp::Rem, start, fy);
+    let rest = b.var(start);
+    let most = (1..b.ty(steps).lanes).fold(b.extract(steps, 0), |most, lane| {
+        let other = b.extract(steps, lane);
+        b.bin(BinOp::Max, most, other)
+    });
+    let (zero, one) = (b.u32(0), b.u32(1));
+    b.for_(zero, most, one, false, |b, i| {
+        let r = b.get(rest);
+        let more = b.shl(r, room);
+        let more = b.bin(BinOp::Rem, more, fy);
+        let busy = b.bin(BinOp::Lt, i, steps);
+        let r = b.select(busy, more, r);
+        b.set(rest, r);
+    });
+    let r = b.get(rest);
+
+    // Back to a float: normal, or shifted down to a denormal, which loses nothing.
+    let nothing = b.is_zero(r);
+    let zeros = ints::clz(b, r);
+    let up = b.plus(zeros, -i64::from(room));
+    let up = b.select_const(nothing, 0, up);
+    let f = b.bin(BinOp::Shl, r, up);
+    let up = b.signed(up);
+    let e = b.sub(ey, up);
+    let field = b.op(BinOp::Max, e, 1);
+    let down = b.sub(field, e);
+    let down = b.op(BinOp::Min, down, u64::from(l.mantissa) + 1);
+    let down = b.unsigned(down);
+    let f = b.bin(BinOp::Shr, f, down);
+    let field = b.plus(field, -1);
+    let field = b.unsigned(field);
+    let field = b.shl(field, l.mantissa);
+    let bits = b.add(f, field);
+    let bits = b.select_const(nothing, 0, bits);
+
+    let bits = b.select(smaller, mx, bits);
+    let s = sign(b, x);
+    let bits = b.bin(BinOp::Or, bits, s);
+    let bits = b.select_const(undefined, l.nan(), bits);
+    b.bitcast(bits, kind)
+}
