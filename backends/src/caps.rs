@@ -1,6 +1,7 @@
 //! What a device can do. Operators choose by these and never by the name of a backend.
 
-use suanzi_codegen::Target;
+use suanzi_codegen::target::{Support, Target};
+use suanzi_codegen::types::Scalar;
 
 /// The broad kind of a device: decides how work is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,4 +42,34 @@ pub struct Caps {
     pub exact_division: bool,
     /// What the device lacks and this library emulates, in words: shown by `suanzi devices`.
     pub emulated: Vec<String>,
+}
+
+impl DeviceKind {
+    /// The name in tables and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DeviceKind::Cpu => "cpu",
+            DeviceKind::Gpu => "gpu",
+            DeviceKind::Interpreter => "interpreter",
+        }
+    }
+}
+
+impl Caps {
+    /// What the device lacks and nothing emulates, in words: kernels that need it are refused.
+    pub fn lacking(&self) -> Vec<String> {
+        let target = &self.target;
+        let kinds = Scalar::ALL.into_iter();
+        let missing = kinds.filter(|&s| target.support(s) == Support::Missing);
+        let features = [
+            ("subgroups", target.subgroups),
+            ("64-bit atomics", target.atomic64),
+            ("matrix fragments", !target.fragments.is_empty()),
+        ];
+        let absent = features.into_iter().filter(|(_, there)| !there);
+        let names = missing
+            .map(Scalar::name)
+            .chain(absent.map(|(name, _)| name));
+        names.map(String::from).collect()
+    }
 }
