@@ -114,7 +114,7 @@ pub fn round_to_f16(b: &mut Builder, x: Value) -> Value {
     let exponent = b.shr(m, 23);
     let below = b.op(BinOp::Min, exponent, 113);
     let below = b.op(BinOp::Max, below, 103);
-    let last = b.from_const(113 + 13, below);
+    let last = b.k_minus(113 + 13, below);
     let kept = b.bin(BinOp::Shr, m, last);
     let odd = b.and(kept, 1);
     let one = b.like(m, 1);
@@ -210,7 +210,7 @@ pub fn narrow_f64(b: &mut Builder, x: Value, odd: bool) -> Value {
     let is_normal = b.is_nonzero(exponent);
     let mantissa = b.select(is_normal, with_implicit, mantissa);
     let clamped = b.op(BinOp::Min, exponent, rebias + 1);
-    let down = b.from_const(rebias as i64 + 1, clamped);
+    let down = b.k_minus(rebias as i64 + 1, clamped);
     let down = b.op(BinOp::Min, down, 63);
     let low = b.shr_sticky(mantissa, down);
     let is_low = b.op(BinOp::Lt, m, (rebias + 1) << from.mantissa);

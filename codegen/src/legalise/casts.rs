@@ -156,7 +156,7 @@ fn short_int_to_f32(b: &mut Builder, x: Value, keep: u32) -> Value {
     let magnitude = b.unsigned(magnitude);
     let zeros = b.un(UnOp::Clz, magnitude);
     let zeros = b.op(BinOp::Min, zeros, room.into());
-    let down = b.from_const(room.into(), zeros);
+    let down = b.k_minus(room.into(), zeros);
     let short = b.shr_sticky(magnitude, down);
     let short = b.convert(short, U32);
     let f = b.convert(short, F32);
@@ -257,7 +257,7 @@ fn low_word(b: &mut Builder, x: Value) -> Value {
     let up = b.plus(above, -one);
     let below = b.op(BinOp::Min, exponent, one as u64);
     let below = b.op(BinOp::Max, below, one as u64 - 31);
-    let down = b.from_const(one, below);
+    let down = b.k_minus(one, below);
     let r = b.bin(BinOp::Shl, mantissa, up);
     let r = b.bin(BinOp::Shr, r, down);
     let past = b.op(BinOp::Ge, exponent, one as u64 + 32);

@@ -58,7 +58,7 @@ fn normalised(b: &mut Builder, m: Value, l: Layout) -> (Value, Value) {
     let zeros = ints::clz(b, mantissa);
     let up = b.plus(zeros, i64::from(l.mantissa) + 1 - i64::from(l.width));
     let raised = b.bin(BinOp::Shl, mantissa, up);
-    let lower = b.from_const(1, up);
+    let lower = b.k_minus(1, up);
     let full = b.or(mantissa, l.implicit());
     let mantissa = b.select(denormal, raised, full);
     let exponent = b.select(denormal, lower, exponent);

@@ -82,7 +82,7 @@ impl Pair {
     fn shl(self, b: &mut Builder, by: Value, width: u32) -> Pair {
         let far = b.op(BinOp::Ge, by, width.into());
         let by = b.and(by, u64::from(width - 1));
-        let rest = b.from_const(i64::from(width) - 1, by);
+        let rest = b.k_minus(i64::from(width) - 1, by);
         let across = b.shr(self.low, 1);
         let across = b.bin(BinOp::Shr, across, rest);
         let high = b.bin(BinOp::Shl, self.high, by);
@@ -98,7 +98,7 @@ impl Pair {
     fn shr_sticky(self, b: &mut Builder, by: Value, width: u32) -> Pair {
         let far = b.op(BinOp::Ge, by, width.into());
         let near = b.and(by, u64::from(width - 1));
-        let rest = b.from_const(i64::from(width) - 1, near);
+        let rest = b.k_minus(i64::from(width) - 1, near);
         let across = b.shl(self.high, 1);
         let across = b.bin(BinOp::Shl, across, rest);
         let low = b.bin(BinOp::Shr, self.low, near);

@@ -156,7 +156,7 @@ fn load_words(
             .collect();
         all.push(b.load(place, last, 1, true));
         let down = offset(b, index, bits);
-        let up = b.from_const(31, down);
+        let up = b.k_minus(31, down);
         let parts: Vec<Value> = all
             .windows(2)
             .map(|w| {

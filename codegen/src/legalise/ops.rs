@@ -39,7 +39,7 @@ impl Builder {
     }
 
     /// `k - a`.
-    pub(super) fn from_const(&mut self, k: i64, a: Value) -> Value {
+    pub(super) fn k_minus(&mut self, k: i64, a: Value) -> Value {
         let c = self.like(a, k as u64);
         self.sub(c, a)
     }

@@ -43,7 +43,7 @@ struct Merge<'a> {
 }
 
 impl Merge<'_> {
-    fn new(&self, v: Value) -> Value {
+    fn now(&self, v: Value) -> Value {
         self.stands_for[v.0 as usize]
     }
 
@@ -57,7 +57,7 @@ impl Merge<'_> {
 
     /// Simplifies a value; false if an earlier one stands for it now.
     fn value(&mut self, v: Value) -> bool {
-        let mut expr = remap(self.expr(v), |o| self.new(o));
+        let mut expr = remap(self.expr(v), |o| self.now(o));
         if let Expr::Compose(parts) = &expr
             && parts.iter().all(|p| *p == parts[0])
         {
@@ -152,7 +152,7 @@ impl Merge<'_> {
             Stmt::For { body, .. } => *body = self.block(body),
             _ => {}
         }
-        operands(&mut stmt, &mut |v| *v = self.new(*v));
+        operands(&mut stmt, &mut |v| *v = self.now(*v));
         Some(stmt)
     }
 }
