@@ -121,7 +121,7 @@ impl Case {
             .map(|i| (inputs[i], values::inputs(inputs[i], i, LEN)))
             .collect();
         // Not what any operation leaves everywhere.
-        let poison = (0..LEN as u64).map(|i| i / 3 & 1).collect();
+        let poison = (0..LEN as u64).map(|i| (i / 3) & 1).collect();
         buffers.push((output, poison));
         Case {
             kernel: b.finish().unwrap(),
