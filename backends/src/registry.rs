@@ -6,6 +6,7 @@
 use crate::caps::DeviceKind;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::opencl;
 use std::sync::Arc;
 
 type Opened = Arc<dyn Device>;
@@ -21,7 +22,15 @@ struct Backend {
 }
 
 /// In the order of preference of [`open_default`].
-const BACKENDS: &[Backend] = &[];
+const BACKENDS: &[Backend] = &[Backend {
+    name: "opencl",
+    enumerate: || Ok(shared(opencl::devices()?)),
+    open: |number| Ok(opencl::device(number)?.map(|d| Arc::new(d) as Opened)),
+}];
+
+fn shared<D: Device + 'static>(devices: Vec<D>) -> Vec<Opened> {
+    devices.into_iter().map(|d| Arc::new(d) as Opened).collect()
+}
 
 /// What [`discover`] found.
 pub struct Found {
