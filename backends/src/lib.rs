@@ -1,7 +1,7 @@
 //! Devices: one trait ([`Device`]), the drivers behind it, and what wraps any of them once.
 //!
 //! - [`device`], [`caps`], [`error`], [`vendor`]: the contract; [`check`]: what all devices refuse.
-//! - `cpu`, [`opencl`], `vulkan`: the drivers, each loaded at run time or built in.
+//! - [`cpu`], [`opencl`], `vulkan`: the drivers, each built in or loaded at run time.
 //! - [`registry`]: which devices there are.
 //! - [`Context`]: buffer [`pool`], program cache (memory and disk) and dispatch [`log`] around a
 //!   device.
@@ -12,6 +12,7 @@ mod cache;
 pub mod caps;
 pub mod check;
 pub mod context;
+pub mod cpu;
 pub mod device;
 pub mod error;
 pub mod log;

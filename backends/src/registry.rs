@@ -6,7 +6,7 @@
 use crate::caps::DeviceKind;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::opencl;
+use crate::{cpu, opencl};
 use std::sync::Arc;
 
 type Opened = Arc<dyn Device>;
@@ -22,11 +22,18 @@ struct Backend {
 }
 
 /// In the order of preference of [`open_default`].
-const BACKENDS: &[Backend] = &[Backend {
-    name: "opencl",
-    enumerate: || Ok(shared(opencl::devices()?)),
-    open: |number| Ok(opencl::device(number)?.map(|d| Arc::new(d) as Opened)),
-}];
+const BACKENDS: &[Backend] = &[
+    Backend {
+        name: "opencl",
+        enumerate: || Ok(shared(opencl::devices()?)),
+        open: |number| Ok(opencl::device(number)?.map(|d| Arc::new(d) as Opened)),
+    },
+    Backend {
+        name: "cpu",
+        enumerate: || Ok(vec![cpu::open()?]),
+        open: |number| (number == 0).then(cpu::open).transpose(),
+    },
+];
 
 fn shared<D: Device + 'static>(devices: Vec<D>) -> Vec<Opened> {
     devices.into_iter().map(|d| Arc::new(d) as Opened).collect()
@@ -83,8 +90,8 @@ pub fn open_default() -> Result<Opened> {
         Err(std::env::VarError::NotUnicode(name)) => return Err(unknown(&name.to_string_lossy())),
         _ => {}
     }
-    let drivers = BACKENDS.iter().filter(|b| b.name != "cpu");
-    let gpu = drivers
+    let gpu = BACKENDS
+        .iter()
         .filter_map(|b| (b.enumerate)().ok())
         .flatten()
         .find(|d| d.caps().kind == DeviceKind::Gpu);

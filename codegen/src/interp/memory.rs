@@ -61,8 +61,9 @@ impl Memory {
         self.len == 0
     }
 
-    /// The first byte; valid for `len` bytes.
-    pub(super) fn base(&self) -> *mut u8 {
+    /// The first byte, valid for `len` bytes, for code that the interpreter does not run; that it
+    /// is ordered with what runs is the caller's business here too.
+    pub fn base(&self) -> *mut u8 {
         self.base.as_ptr()
     }
 
