@@ -1,0 +1,307 @@
+//! The operator table: one row says everything about an operator.
+//!
+//! From a row come its kernel on every device, its conformance cases, its documentation and its
+//! function. A row's reference is plain Rust over [`Num`] and shares nothing with the kernel
+//! expression, so that the two can disagree.
+//!
+//! Kernel expressions are built in the *compute kind* of a dtype: f32 for f16 and bf16, which are
+//! widened when loaded and rounded once when stored, and the dtype itself for all others.
+
+pub mod arithmetic;
+pub mod bitwise;
+pub mod cast;
+pub mod create;
+pub mod logic;
+pub mod reduction;
+
+/// The functions of all rows: what users call.
+pub mod functions {
+    pub use super::arithmetic::functions::*;
+    pub use super::bitwise::functions::*;
+    pub use super::cast::functions::*;
+    pub use super::create::functions::*;
+    pub use super::logic::functions::*;
+    pub use super::reduction::functions::*;
+}
+
+use crate::num::Num;
+use suanzi_codegen::{Builder, Scalar, Value};
+
+/// One operator.
+pub struct Row {
+    /// Its name, unique in the table.
+    pub name: &'static str,
+    /// One line: what it computes, with the corner cases that matter.
+    pub doc: &'static str,
+    /// Dtypes of the (data) inputs.
+    pub dtypes: &'static [Scalar],
+    /// What it is.
+    pub kind: Kind,
+    /// The error limit for an input dtype.
+    pub limit: fn(Scalar) -> Limit,
+}
+
+/// The shape of an operator: which skeleton it is put into.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// `out[i] = f(in[i]…)`, inputs broadcast against each other.
+    Map(Map),
+    /// `out[o] = finish(⊕ over r of lift(in[o, r]))`.
+    Reduce(Reduce),
+    /// Conversion to any other dtype; the reference is told the destination.
+    Cast(Cast),
+    /// A tensor from scalars.
+    Create(Create),
+    /// A copy of a view in row-major order.
+    Copy,
+}
+
+/// A map operator.
+#[derive(Clone, Copy)]
+pub struct Map {
+    /// What the inputs are.
+    pub inputs: Inputs,
+    /// Dtype of the result.
+    pub output: Output,
+    /// Appends the kernel expression; operands and result are in the compute kind, of any lanes.
+    pub build: fn(&mut Builder, &[Value]) -> Value,
+    /// The result for one element, given the input dtype and values of it.
+    pub reference: fn(Scalar, &[Num]) -> Num,
+    /// Inputs on which the operator is tested at random.
+    pub domain: Domain,
+}
+
+/// The inputs of a map operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inputs {
+    /// This many, all of one dtype.
+    Same(usize),
+    /// A bool, then two of one dtype.
+    Condition,
+}
+
+impl Inputs {
+    /// Number of inputs.
+    pub const fn count(self) -> usize {
+        match self {
+            Inputs::Same(n) => n,
+            Inputs::Condition => 3,
+        }
+    }
+
+    /// Dtype of input `i` where the data inputs have `dtype`.
+    pub const fn dtype(self, i: usize, dtype: Scalar) -> Scalar {
+        match self {
+            Inputs::Condition if i == 0 => Scalar::Bool,
+            _ => dtype,
+        }
+    }
+}
+
+/// The dtype of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// That of the inputs.
+    Same,
+    /// Always this one.
+    Always(Scalar),
+}
+
+impl Output {
+    /// The result's dtype for an input dtype.
+    pub const fn dtype(self, input: Scalar) -> Scalar {
+        match self {
+            Output::Same => input,
+            Output::Always(s) => s,
+        }
+    }
+}
+
+/// A reduction: a monoid over tuples of values, with a map before and after.
+#[derive(Clone, Copy)]
+pub struct Reduce {
+    /// Dtype of the result.
+    pub output: Output,
+    /// An accumulator from one element (in the compute kind) and its position along the reduced
+    /// axes (u32 or u64).
+    pub lift: fn(&mut Builder, Value, Value) -> Vec<Value>,
+    /// The accumulator that changes nothing, for an element kind, lanes and index kind.
+    pub identity: fn(&mut Builder, suanzi_codegen::Type, Scalar) -> Vec<Value>,
+    /// Joins two accumulators; `combine(a, b)` has a from earlier positions only where
+    /// `position` says so, so it must not depend on their order otherwise.
+    pub combine: fn(&mut Builder, &[Value], &[Value]) -> Vec<Value>,
+    /// The result from the accumulator and the number of elements (in the index kind).
+    pub finish: fn(&mut Builder, &[Value], Value) -> Value,
+    /// The result for a list of elements in order, given their dtype.
+    pub reference: fn(Scalar, &[Num]) -> Num,
+    /// Whether a reduction over no elements is an error rather than a value.
+    pub needs_elements: bool,
+    /// Inputs on which the operator is tested at random.
+    pub domain: Domain,
+}
+
+/// A conversion.
+#[derive(Clone, Copy)]
+pub struct Cast {
+    /// What happens to values that the destination cannot hold.
+    pub mode: suanzi_codegen::ir::CastMode,
+    /// The result for one element: (source dtype, destination dtype, value).
+    pub reference: fn(Scalar, Scalar, Num) -> Num,
+}
+
+/// An operator that makes a tensor from scalars.
+#[derive(Clone, Copy)]
+pub struct Create {
+    /// Number of scalar arguments.
+    pub scalars: usize,
+    /// The element at linear position `i`, given the scalars: (dtype, scalars, i).
+    pub reference: fn(Scalar, &[Num], usize) -> Num,
+}
+
+/// Values that random inputs are drawn from, besides the special values of the dtype, which every
+/// operator gets as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// All bit patterns, mixed with values of moderate size.
+    Any,
+    /// Values near 1, so that long products stay finite.
+    NearOne,
+    /// The second input lies in `-1..=width+1`: shift amounts.
+    Shift,
+    /// The second input lies below the third, mostly: bounds.
+    Ordered,
+}
+
+/// How far a result may be from the reference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// Not at all: the reference's bits, NaN being equal to NaN.
+    Exact,
+    /// Units in the last place of the result's dtype.
+    Ulp(f64),
+    /// For sums of n terms: `c · eps · Σ|x|` of the accumulator kind, and half a unit in the last
+    /// place of the result's dtype.
+    Sum(f64),
+    /// For products of n factors: relative error `c · n · eps` of the accumulator kind, and half a
+    /// unit in the last place of the result's dtype.
+    Product(f64),
+}
+
+/// Every row, in the order of the documentation.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    [
+        arithmetic::ROWS,
+        logic::ROWS,
+        bitwise::ROWS,
+        cast::ROWS,
+        reduction::ROWS,
+        create::ROWS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// Finds a row by name.
+///
+/// # Errors
+/// [`crate::Error::UnknownOp`] with the names that come near.
+pub fn row(name: &str) -> crate::Result<&'static Row> {
+    rows().find(|r| r.name == name).ok_or_else(|| {
+        let near: Vec<&str> = rows()
+            .map(|r| r.name)
+            .filter(|n| !name.is_empty() && (n.contains(name) || name.contains(n)))
+            .collect();
+        let all: Vec<&str> = rows().map(|r| r.name).collect();
+        crate::Error::UnknownOp {
+            name: name.to_string(),
+            hint: match near.is_empty() {
+                true => format!("the table has {}", all.join(" ")),
+                false => format!("did you mean {}?", near.join(" or ")),
+            },
+        }
+    })
+}
+
+/// The kind that kernel expressions compute a dtype in.
+pub const fn compute_kind(dtype: Scalar) -> Scalar {
+    match dtype {
+        Scalar::F16 | Scalar::Bf16 => Scalar::F32,
+        s => s,
+    }
+}
+
+use Scalar::*;
+
+/// Every dtype.
+pub const ALL: &[Scalar] = &Scalar::ALL;
+/// Integers and floats.
+pub const NUMBERS: &[Scalar] = &[
+    I8, I16, I32, I64, U8, U16, U32, U64, F16, Bf16, F32, F64,
+];
+/// Signed integers and floats.
+pub const SIGNED: &[Scalar] = &[I8, I16, I32, I64, F16, Bf16, F32, F64];
+/// Floats.
+pub const FLOATS: &[Scalar] = &[F16, Bf16, F32, F64];
+/// Integers.
+pub const INTS: &[Scalar] = &[I8, I16, I32, I64, U8, U16, U32, U64];
+/// Bool and integers.
+pub const BITS: &[Scalar] = &[Bool, I8, I16, I32, I64, U8, U16, U32, U64];
+
+/// No error at all.
+pub fn exact(_: Scalar) -> Limit {
+    Limit::Exact
+}
+
+/// Declares map rows: for each, a `Row` in `ROWS` and a function in `functions`.
+macro_rules! map_rows {
+    ($( $(#[doc = $doc:literal])+ $name:ident($($arg:ident),+) : $inputs:expr, $dtypes:expr => $output:expr,
+        $limit:expr, $domain:expr, $build:expr, $reference:expr; )*) => {
+        /// The rows of this file.
+        pub const ROWS: &[&$crate::table::Row] = &[$(&$crate::table::Row {
+            name: $crate::table::bare(stringify!($name)),
+            doc: concat!($($doc),+),
+            dtypes: $dtypes,
+            kind: $crate::table::Kind::Map($crate::table::Map {
+                inputs: $inputs,
+                output: $output,
+                build: $build,
+                reference: $reference,
+                domain: $domain,
+            }),
+            limit: $limit,
+        }),*];
+
+        /// One function for each row.
+        pub mod functions {
+            $(
+                $(#[doc = $doc])+
+                ///
+                /// Lazy: the result is an expression, evaluated by [`crate::Expr::eval`].
+                ///
+                /// # Errors
+                /// Where dtypes differ or are not taken, shapes do not broadcast, or the inputs
+                /// are on different devices.
+                #[allow(clippy::should_implement_trait)]
+                pub fn $name($($arg: impl Into<$crate::Expr>),+) -> $crate::Result<$crate::Expr> {
+                    $crate::Expr::map(
+                        $crate::table::bare(stringify!($name)),
+                        &[$($arg.into()),+],
+                    )
+                }
+            )*
+        }
+    };
+}
+pub(crate) use map_rows;
+
+/// A row's name from its function's: `where_` is `where`.
+pub(crate) const fn bare(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [head @ .., b'_'] => match core::str::from_utf8(head) {
+            Ok(head) => head,
+            Err(_) => name,
+        },
+        _ => name,
+    }
+}
