@@ -49,10 +49,10 @@ impl Num {
         use Scalar::*;
         match dtype {
             Bool => self.bool().into(),
-            F16 => f16::from_f64(self.float()).to_bits().into(),
-            Bf16 => bf16::from_f64(self.float()).to_bits().into(),
-            F32 => (self.float() as f32).to_bits().into(),
-            F64 => self.float().to_bits(),
+            F16 | Bf16 | F32 | F64 => match self {
+                Num::Int(i) => round_int(i, dtype),
+                _ => round_float(self.float(), dtype),
+            },
             I64 | U64 => self.int() as u64,
             _ => self.int() as u64 & ((1 << dtype.bits()) - 1),
         }
@@ -91,6 +91,56 @@ impl Num {
     }
 }
 
+/// The bits of a float dtype nearest to `x`, ties to even.
+fn round_float(x: f64, dtype: Scalar) -> u64 {
+    let sign = u64::from(x.is_sign_negative());
+    let bits = x.to_bits();
+    let (exponent, fraction) = ((bits >> 52 & 0x7ff) as i32, bits & ((1 << 52) - 1));
+    match exponent {
+        0x7ff => {
+            let (e, m) = dtype.float_format();
+            let quiet = u64::from(fraction != 0) << (m - 1);
+            (sign << (e + m)) | ((1 << e) - 1) << m | quiet
+        }
+        0 => pack(sign, fraction.into(), -1074, dtype),
+        _ => pack(sign, (fraction | 1 << 52).into(), exponent - 1075, dtype),
+    }
+}
+
+/// The bits of a float dtype nearest to `i`, ties to even.
+fn round_int(i: i128, dtype: Scalar) -> u64 {
+    pack(u64::from(i < 0), i.unsigned_abs(), 0, dtype)
+}
+
+/// Rounds `magnitude · 2^exponent` once.
+fn pack(sign: u64, magnitude: u128, exponent: i32, dtype: Scalar) -> u64 {
+    let (e, m) = dtype.float_format();
+    let (e, m) = (e as i32, m as i32);
+    let bias = (1 << (e - 1)) - 1;
+    let sign = sign << (e + m);
+    if magnitude == 0 {
+        return sign;
+    }
+    // The exponent of the last place of the result: m places below the leading bit, but never
+    // below the last place of a subnormal.
+    let top = 127 - magnitude.leading_zeros() as i32 + exponent;
+    let last = (top - m).max(1 - bias - m);
+    let shift = last - exponent;
+    let rounded = if shift <= 0 {
+        magnitude << -shift
+    } else if shift > 127 {
+        0
+    } else {
+        let (kept, half) = (magnitude >> shift, 1u128 << (shift - 1));
+        let rest = magnitude & ((1u128 << shift) - 1);
+        kept + u128::from(rest > half || (rest == half && kept & 1 == 1))
+    };
+    // Adding the fraction to the exponent field lets a carry move into it, up to infinity.
+    let field = (last + m + bias - 1).max(0) as u128;
+    let bits = (field << m) + rounded;
+    sign | bits.min(((1u128 << e) - 1) << m) as u64
+}
+
 /// Least and greatest value of an integer dtype.
 pub fn int_range(dtype: Scalar) -> (i128, i128) {
     let bits = dtype.bits();
@@ -98,5 +148,49 @@ pub fn int_range(dtype: Scalar) -> (i128, i128) {
         (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1)
     } else {
         (0, (1i128 << bits) - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_to_f32_is_the_hardware_s() {
+        let mut bits = 0x9e37_79b9_7f4a_7c15u64;
+        for _ in 0..200_000 {
+            bits = bits.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            // Exponents around those of f32, so that every branch is met.
+            let exponent = 1023 - 160 + (bits >> 20) % 320;
+            let x = f64::from_bits((bits & !(0x7ff << 52)) | exponent << 52);
+            assert_eq!(round_float(x, Scalar::F32), u64::from((x as f32).to_bits()), "{x:e}");
+            let i = bits as i64 >> (bits % 60);
+            assert_eq!(round_int(i.into(), Scalar::F32), u64::from((i as f32).to_bits()), "{i}");
+            assert_eq!(round_int(i.into(), Scalar::F64), (i as f64).to_bits(), "{i}");
+        }
+    }
+
+    #[test]
+    fn every_f16_and_bf16_survives_a_round_trip() {
+        for bits in 0..=u16::MAX {
+            for dtype in [Scalar::F16, Scalar::Bf16] {
+                let x = Num::from_bits(dtype, bits.into());
+                if !x.float().is_nan() {
+                    assert_eq!(x.to_bits(dtype), u64::from(bits), "{dtype} {bits:#x}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ties_and_edges_of_f16() {
+        let f = |x: f64| Num::Float(x).to_bits(Scalar::F16);
+        assert_eq!(f(65519.999), 0x7bff);
+        assert_eq!(f(65520.0), 0x7c00);
+        assert_eq!(f(1.0 + f64::EPSILON + 2f64.powi(-11)), 0x3c01);
+        assert_eq!(f(1.0 + 2f64.powi(-11)), 0x3c00);
+        assert_eq!(f(2f64.powi(-25)), 0);
+        assert_eq!(f(2f64.powi(-25) * 1.5), 1);
+        assert_eq!(f(-0.0), 0x8000);
     }
 }

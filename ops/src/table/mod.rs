@@ -52,8 +52,6 @@ pub enum Kind {
     Cast(Cast),
     /// A tensor from scalars.
     Create(Create),
-    /// A copy of a view in row-major order.
-    Copy,
 }
 
 /// A map operator.
@@ -166,6 +164,8 @@ pub enum Domain {
     Any,
     /// Values near 1, so that long products stay finite.
     NearOne,
+    /// Magnitudes up to 2^10, so that sums stay finite in whatever order.
+    Moderate,
     /// The second input lies in `-1..=width+1`: shift amounts.
     Shift,
     /// The second input lies below the third, mostly: bounds.
@@ -182,6 +182,8 @@ pub enum Limit {
     /// For sums of n terms: `c · eps · Σ|x|` of the accumulator kind, and half a unit in the last
     /// place of the result's dtype.
     Sum(f64),
+    /// As `Sum`, all divided by n.
+    Mean(f64),
     /// For products of n factors: relative error `c · n · eps` of the accumulator kind, and half a
     /// unit in the last place of the result's dtype.
     Product(f64),

@@ -1,0 +1,348 @@
+//! Lazy expressions: what fusion is.
+//!
+//! A chain of map operators, casts and constants over tensors is one expression, and evaluating it
+//! is one kernel: a map that ends in a store, or a reduction whose input is the expression. A
+//! reduction's result is a tensor, so an expression goes on behind it as a new kernel.
+//!
+//! Inside an expression f16 and bf16 values are held in f32 and rounded once, when stored; an
+//! explicit cast rounds where it stands.
+
+use crate::error::{Error, Result};
+use crate::num::Num;
+use crate::shape;
+use crate::skeleton;
+use crate::table::{self, Kind};
+use crate::tensor::Tensor;
+use std::sync::Arc;
+use suanzi_backends::Context;
+use suanzi_codegen::Scalar;
+use suanzi_codegen::ir::CastMode;
+
+/// A lazy expression. Cloning shares it; a shared part is computed once per kernel.
+#[derive(Clone)]
+pub struct Expr(pub(crate) Arc<Node>);
+
+/// A node of an expression.
+pub(crate) struct Node {
+    pub kind: NodeKind,
+    pub dtype: Scalar,
+    pub shape: Vec<usize>,
+    /// The device, once a tensor or an explicit context has named it.
+    pub ctx: Option<Context>,
+}
+
+/// What a node computes.
+pub(crate) enum NodeKind {
+    /// A tensor's elements.
+    Tensor(Tensor),
+    /// One value everywhere. A weak one takes the dtype of what it meets.
+    Scalar { value: Num, weak: bool },
+    /// `start + i * step` at linear position i.
+    Iota { start: Num, step: Num },
+    /// A row of the table.
+    Map(&'static table::Row, table::Map, Vec<Expr>),
+    /// A conversion.
+    Cast(CastMode, Expr),
+}
+
+impl Expr {
+    fn new(kind: NodeKind, dtype: Scalar, shape: Vec<usize>, ctx: Option<Context>) -> Expr {
+        Expr(Arc::new(Node {
+            kind,
+            dtype,
+            shape,
+            ctx,
+        }))
+    }
+
+    /// The dtype of the result.
+    pub fn dtype(&self) -> Scalar {
+        self.0.dtype
+    }
+
+    /// The shape of the result.
+    pub fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    /// One value of a dtype, of shape `[]`; it broadcasts to anything.
+    pub fn scalar(dtype: Scalar, value: Num) -> Expr {
+        let value = value.round(dtype);
+        let kind = NodeKind::Scalar { value, weak: false };
+        Expr::new(kind, dtype, vec![], None)
+    }
+
+    /// A tensor of one value.
+    pub fn fill(ctx: &Context, dtype: Scalar, shape: &[usize], value: Num) -> Expr {
+        let value = value.round(dtype);
+        let kind = NodeKind::Scalar { value, weak: false };
+        Expr::new(kind, dtype, shape.to_vec(), Some(ctx.clone()))
+    }
+
+    /// `start + i * step` at row-major position i. Integers wrap; floats are computed as
+    /// `start + (i * step)` in f32 (f64 for f64), each rounded.
+    ///
+    /// # Errors
+    /// [`Error::Dtype`] for bool.
+    pub fn iota(
+        ctx: &Context,
+        dtype: Scalar,
+        shape: &[usize],
+        start: Num,
+        step: Num,
+    ) -> Result<Expr> {
+        if dtype == Scalar::Bool {
+            return Err(Error::dtype("iota", [dtype], "bool does not count"));
+        }
+        let (start, step) = (start.round(dtype), step.round(dtype));
+        let kind = NodeKind::Iota { start, step };
+        Ok(Expr::new(kind, dtype, shape.to_vec(), Some(ctx.clone())))
+    }
+
+    /// A map operator of the table, by name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOp`], or as the operator's function in [`crate::ops`].
+    pub fn map(name: &str, inputs: &[Expr]) -> Result<Expr> {
+        let row = table::row(name)?;
+        let Kind::Map(op) = row.kind else {
+            return Err(Error::UnknownOp {
+                name: name.to_string(),
+                hint: "it is no map operator; use its own function".into(),
+            });
+        };
+        if inputs.len() != op.inputs.count() {
+            let why = format!("it takes {} inputs", op.inputs.count());
+            return Err(Error::shape(name, inputs.iter().map(Expr::shape), why));
+        }
+        let all = || inputs.iter().map(Expr::dtype);
+        // The dtype is that of the first data input that is not a weak scalar.
+        let data = |i: usize| op.inputs.dtype(i, Scalar::F32) == Scalar::F32;
+        let strong = (0..inputs.len()).filter(|&i| data(i));
+        let dtype = strong
+            .clone()
+            .find(|&i| !inputs[i].is_weak())
+            .or(strong.clone().next())
+            .map_or(Scalar::F32, |i| inputs[i].dtype());
+        if !row.dtypes.contains(&dtype) {
+            let takes: Vec<&str> = row.dtypes.iter().map(|d| d.name()).collect();
+            let why = format!("it takes {}; cast first", takes.join(" "));
+            return Err(Error::dtype(name, all(), why));
+        }
+        let mut args = Vec::with_capacity(inputs.len());
+        for (i, input) in inputs.iter().enumerate() {
+            let want = op.inputs.dtype(i, dtype);
+            args.push(input.strengthen(want));
+            if args[i].dtype() != want {
+                let why = format!("input {i} must be {want}; cast it");
+                return Err(Error::dtype(name, all(), why));
+            }
+        }
+        let shape = shape::broadcast(name, args.iter().map(Expr::shape))?;
+        if shape::checked_numel(&shape).is_none() {
+            return Err(Error::shape(name, args.iter().map(Expr::shape), "too many elements"));
+        }
+        let ctx = common_context(name, &args)?;
+        let output = op.output.dtype(dtype);
+        Ok(Expr::new(NodeKind::Map(row, op, args), output, shape, ctx))
+    }
+
+    /// The expression converted to a dtype.
+    pub fn cast(&self, to: Scalar, mode: CastMode) -> Expr {
+        if self.dtype() == to && !self.is_weak() {
+            return self.clone();
+        }
+        let kind = NodeKind::Cast(mode, self.clone());
+        Expr::new(kind, to, self.0.shape.clone(), self.0.ctx.clone())
+    }
+
+    /// A reduction of the table, by name, over a set of axes (negative ones count from the end;
+    /// no axis at all means every axis). It runs now, as one kernel with the expression inside.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOp`], or as the operator's function in [`crate::ops`].
+    pub fn reduce(&self, name: &str, axes: &[i64], keepdims: bool) -> Result<Tensor> {
+        let row = table::row(name)?;
+        let Kind::Reduce(op) = row.kind else {
+            return Err(Error::UnknownOp {
+                name: name.to_string(),
+                hint: "it is no reduction; use its own function".into(),
+            });
+        };
+        if !row.dtypes.contains(&self.dtype()) {
+            let takes: Vec<&str> = row.dtypes.iter().map(|d| d.name()).collect();
+            let why = format!("it takes {}; cast first", takes.join(" "));
+            return Err(Error::dtype(name, [self.dtype()], why));
+        }
+        let axes = match axes {
+            [] => (0..self.shape().len()).collect(),
+            _ => shape::normalise_axes(name, axes, self.shape())?,
+        };
+        let ctx = self.context(name)?;
+        let empty = axes.iter().any(|&a| self.shape()[a] == 0);
+        let kept: Vec<usize> = (0..self.shape().len())
+            .filter(|a| !axes.contains(a))
+            .map(|a| self.shape()[a])
+            .collect();
+        if op.needs_elements && empty && !kept.contains(&0) {
+            let why = format!("axes {axes:?} hold no elements to choose from");
+            return Err(Error::shape(name, [self.shape()], why));
+        }
+        let with_ones: Vec<usize> = (0..self.shape().len())
+            .map(|a| if axes.contains(&a) { 1 } else { self.shape()[a] })
+            .collect();
+        let out = Tensor::empty(&ctx, op.output.dtype(self.dtype()), &kept)?;
+        skeleton::reduce(row.name, &op, self, &axes, &out)?;
+        if keepdims { out.reshape(&with_ones) } else { Ok(out) }
+    }
+
+    /// Runs the expression as one kernel and returns its result, contiguous.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where no input names a device, [`Error::Backend`].
+    pub fn eval(&self) -> Result<Tensor> {
+        if let NodeKind::Tensor(t) = &self.0.kind {
+            return Ok(t.clone());
+        }
+        let ctx = self.context(self.name())?;
+        let out = Tensor::empty(&ctx, self.dtype(), self.shape())?;
+        skeleton::map(self, &out)?;
+        Ok(out)
+    }
+
+    /// Runs the expression as one kernel and writes the result into a tensor of its shape and
+    /// dtype, whose elements must not overlap each other or anything the expression reads
+    /// (except element for element, as in `x = f(x)`).
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Dtype`] or [`Error::Device`] where `out` does not fit,
+    /// [`Error::Backend`].
+    pub fn eval_into(&self, out: &Tensor) -> Result<()> {
+        let name = self.name();
+        if out.shape() != self.shape() {
+            let why = "the destination has another shape";
+            return Err(Error::shape(name, [self.shape(), out.shape()], why));
+        }
+        if out.dtype() != self.dtype() {
+            let why = "the destination has another dtype; cast the expression";
+            return Err(Error::dtype(name, [self.dtype(), out.dtype()], why));
+        }
+        let repeated = (0..out.shape().len()).any(|i| out.shape()[i] > 1 && out.strides()[i] == 0);
+        if repeated {
+            let why = "the destination repeats elements (stride 0)";
+            return Err(Error::shape(name, [out.shape()], why));
+        }
+        if let Some(ctx) = &self.0.ctx {
+            same_device(name, ctx, out.context())?;
+        }
+        skeleton::map(self, out)
+    }
+
+    /// The name of the outermost operator, for messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match &self.0.kind {
+            NodeKind::Tensor(_) => "copy",
+            NodeKind::Scalar { .. } => "fill",
+            NodeKind::Iota { .. } => "iota",
+            NodeKind::Map(row, ..) => row.name,
+            NodeKind::Cast(CastMode::Saturate, _) => "cast",
+            NodeKind::Cast(CastMode::Wrap, _) => "cast_wrap",
+        }
+    }
+
+    fn context(&self, op: &str) -> Result<Context> {
+        self.0.ctx.clone().ok_or_else(|| Error::Device {
+            op: op.to_string(),
+            why: "no input is on a device; use `fill` with a context for constants".into(),
+        })
+    }
+
+    fn is_weak(&self) -> bool {
+        matches!(self.0.kind, NodeKind::Scalar { weak: true, .. })
+    }
+
+    /// A weak scalar as a dtype; anything else as it is.
+    fn strengthen(&self, dtype: Scalar) -> Expr {
+        match self.0.kind {
+            NodeKind::Scalar { value, weak: true } if fits(value, dtype) => {
+                Expr::scalar(dtype, value)
+            }
+            _ => self.clone(),
+        }
+    }
+}
+
+/// A weak constant becomes only what it can be without changing its kind: no float turns into an
+/// integer, and nothing but a bool into a bool.
+fn fits(value: Num, dtype: Scalar) -> bool {
+    match value {
+        Num::Bool(_) => dtype == Scalar::Bool,
+        Num::Int(i) => {
+            let in_range = |(lo, hi)| lo <= i && i <= hi;
+            dtype.is_float() || (dtype.is_int() && in_range(crate::num::int_range(dtype)))
+        }
+        Num::Float(_) => dtype.is_float(),
+    }
+}
+
+fn same_device(op: &str, a: &Context, b: &Context) -> Result<()> {
+    let (a_id, b_id) = (&a.device().info().id, &b.device().info().id);
+    if a.is_same(b) {
+        return Ok(());
+    }
+    Err(Error::Device {
+        op: op.to_string(),
+        why: format!("tensors are on {a_id} and {b_id}, or in two contexts of one; copy one over"),
+    })
+}
+
+fn common_context(op: &str, args: &[Expr]) -> Result<Option<Context>> {
+    let mut found: Option<Context> = None;
+    for ctx in args.iter().filter_map(|a| a.0.ctx.as_ref()) {
+        match &found {
+            Some(first) => same_device(op, first, ctx)?,
+            None => found = Some(ctx.clone()),
+        }
+    }
+    Ok(found)
+}
+
+impl From<&Tensor> for Expr {
+    fn from(t: &Tensor) -> Expr {
+        let ctx = Some(t.context().clone());
+        Expr::new(NodeKind::Tensor(t.clone()), t.dtype(), t.shape().to_vec(), ctx)
+    }
+}
+
+impl From<Tensor> for Expr {
+    fn from(t: Tensor) -> Expr {
+        Expr::from(&t)
+    }
+}
+
+impl From<&Expr> for Expr {
+    fn from(e: &Expr) -> Expr {
+        e.clone()
+    }
+}
+
+macro_rules! from_scalar {
+    ($($t:ty => $dtype:ident $value:expr;)*) => {$(
+        impl From<$t> for Expr {
+            /// A constant that takes the dtype of what it meets.
+            fn from(x: $t) -> Expr {
+                let value: fn($t) -> Num = $value;
+                let kind = NodeKind::Scalar { value: value(x), weak: true };
+                Expr::new(kind, Scalar::$dtype, vec![], None)
+            }
+        }
+    )*};
+}
+
+from_scalar! {
+    f64 => F32 Num::Float;
+    f32 => F32 |x| Num::Float(x.into());
+    i64 => I64 |x| Num::Int(x.into());
+    i32 => I32 |x| Num::Int(x.into());
+    bool => Bool Num::Bool;
+}

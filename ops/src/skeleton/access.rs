@@ -1,0 +1,269 @@
+//! How operands are addressed: strides and offsets as parameters, vector loads where they pay,
+//! 32-bit positions unless something lies beyond their reach.
+
+use super::graph::{Graph, Source};
+use crate::table::compute_kind;
+use std::collections::HashMap;
+use suanzi_codegen::ir::{Access, BinOp, Builtin, CastMode, Const};
+use suanzi_codegen::{Builder, Place, Scalar, Value};
+
+/// The kind that positions are computed in, for operands given as (shape, strides, offset):
+/// u32 as long as every position and every count stays below 2^31, u64 beyond.
+pub fn index_width<'a>(
+    operands: impl IntoIterator<Item = (&'a [usize], &'a [i64], i64)>,
+) -> Scalar {
+    const REACH: i64 = 1 << 31;
+    let fits = operands.into_iter().all(|(shape, strides, offset)| {
+        let (lo, hi) = crate::shape::extent(shape, strides);
+        let count = crate::shape::checked_numel(shape).unwrap_or(usize::MAX);
+        count < REACH as usize && offset + lo > -REACH && offset.saturating_add(hi) < REACH
+    });
+    if fits { Scalar::U32 } else { Scalar::U64 }
+}
+
+/// How an operand walks the innermost axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Inner {
+    /// It stays.
+    Zero,
+    /// Neighbours are neighbours.
+    One,
+    /// By a stride that is a parameter.
+    Any,
+}
+
+impl Inner {
+    pub fn of(stride: i64) -> Inner {
+        match stride {
+            0 => Inner::Zero,
+            1 => Inner::One,
+            _ => Inner::Any,
+        }
+    }
+}
+
+/// The structural part of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Walk {
+    pub inner: Inner,
+    /// Vectors of the plan's width are aligned.
+    pub aligned: bool,
+}
+
+impl Walk {
+    /// From the strides along all axes, the last being the vectorised one.
+    pub fn of(strides: &[i64], offset: i64, lanes: u8) -> Walk {
+        let (inner, outer) = strides.split_last().map_or((1, &[][..]), |(i, o)| (*i, o));
+        let lanes = i64::from(lanes);
+        Walk {
+            inner: Inner::of(inner),
+            aligned: inner == 1 && offset % lanes == 0 && outer.iter().all(|s| s % lanes == 0),
+        }
+    }
+}
+
+/// A scalar parameter's name: a word and two numbers, so that naming costs nothing at launch.
+pub type Name = (&'static str, usize, usize);
+
+/// The scalar parameters of a kernel in order; the same list declares and passes them.
+#[derive(Default)]
+pub struct Scalars(pub Vec<(Name, Const)>);
+
+impl Scalars {
+    pub fn push(&mut self, name: Name, value: Const) {
+        self.0.push((name, value));
+    }
+
+    /// A position, count or stride; negative strides wrap, and so does the arithmetic on them.
+    pub fn index(&mut self, name: Name, kind: Scalar, value: i64) {
+        let bits = if kind == Scalar::U32 { u64::from(value as u32) } else { value as u64 };
+        self.push(name, Const { scalar: kind, bits });
+    }
+
+    /// Declares them all.
+    pub fn declare(&self, b: &mut Builder) -> Declared {
+        let declare = |(name, value): &(Name, Const)| {
+            let (word, i, j) = name;
+            (*name, b.scalar(&format!("{word}{i}_{j}"), value.scalar))
+        };
+        Declared(self.0.iter().map(declare).collect())
+    }
+}
+
+/// Declared scalar parameters.
+pub struct Declared(HashMap<Name, Value>);
+
+impl Declared {
+    pub fn get(&self, word: &'static str, i: usize, j: usize) -> Value {
+        self.0[&(word, i, j)]
+    }
+
+    pub fn try_get(&self, word: &'static str, i: usize, j: usize) -> Option<Value> {
+        self.0.get(&(word, i, j)).copied()
+    }
+
+    /// The graph's constants.
+    pub fn constants(&self, graph: &Graph) -> Vec<Value> {
+        (0..graph.scalars.len()).map(|i| self.get("c", i, 0)).collect()
+    }
+}
+
+/// Arithmetic on positions.
+pub struct Positions {
+    pub kind: Scalar,
+}
+
+impl Positions {
+    pub fn int(&self, b: &mut Builder, value: u64) -> Value {
+        b.bits(self.kind, value)
+    }
+
+    /// `a + b · stride`
+    pub fn step(&self, b: &mut Builder, a: Value, by: Value, stride: Value) -> Value {
+        let moved = b.mul(by, stride);
+        b.add(a, moved)
+    }
+
+    pub fn builtin(&self, b: &mut Builder, builtin: Builtin) -> Value {
+        let v = b.builtin(builtin);
+        b.cast(v, self.kind, CastMode::Wrap)
+    }
+
+    /// The linear number of this work-group in a grid of two axes.
+    pub fn group(&self, b: &mut Builder) -> Value {
+        let x = self.builtin(b, Builtin::GroupId(0));
+        let y = self.builtin(b, Builtin::GroupId(1));
+        let width = self.builtin(b, Builtin::NumGroups(0));
+        self.step(b, x, y, width)
+    }
+
+    /// Quotient and remainder by something that is not zero.
+    pub fn div_rem(&self, b: &mut Builder, a: Value, by: Value) -> (Value, Value) {
+        let q = b.bin(BinOp::Div, a, by);
+        let back = b.mul(q, by);
+        (q, b.sub(a, back))
+    }
+
+    pub fn min(&self, b: &mut Builder, x: Value, y: Value) -> Value {
+        b.bin(BinOp::Min, x, y)
+    }
+
+    /// Coordinates of a linear position over axes (outermost first), whose lengths are the
+    /// parameters `word`; the outermost needs none.
+    pub fn unravel(
+        &self,
+        b: &mut Builder,
+        p: &Declared,
+        word: &'static str,
+        axes: usize,
+        linear: Value,
+    ) -> Vec<Value> {
+        let mut coords = vec![linear; axes];
+        let mut rest = linear;
+        for axis in (1..axes).rev() {
+            let (q, r) = self.div_rem(b, rest, p.get(word, axis, 0));
+            coords[axis] = r;
+            rest = q;
+        }
+        if axes > 0 {
+            coords[0] = rest;
+        }
+        coords
+    }
+
+    /// `base + Σ coords · strides`, the strides being the parameters `(word, operand, axis)`.
+    pub fn offset(
+        &self,
+        b: &mut Builder,
+        p: &Declared,
+        word: &'static str,
+        operand: usize,
+        base: Value,
+        coords: &[Value],
+    ) -> Value {
+        coords.iter().enumerate().fold(base, |base, (axis, &c)| {
+            self.step(b, base, c, p.get(word, operand, axis))
+        })
+    }
+}
+
+/// The leaves of a graph as a kernel reads them.
+pub struct Reader {
+    places: Vec<Option<Place>>,
+}
+
+impl Reader {
+    /// Declares the input buffers. A leaf that lies in the output's memory is read through it.
+    pub fn declare(b: &mut Builder, graph: &Graph, out: Option<(Place, &[bool])>) -> Reader {
+        let places = graph.leaves.iter().enumerate().map(|(i, leaf)| match (&leaf.source, out) {
+            (Source::Position, _) => None,
+            (_, Some((place, shared))) if shared[i] => Some(place),
+            _ => Some(b.buffer(&format!("in{i}"), leaf.dtype, Access::Read)),
+        });
+        Reader { places: places.collect() }
+    }
+
+    /// Reads every leaf at `bases[leaf] + column · inner stride`, `lanes` columns wide, each in its
+    /// compute kind.
+    pub fn read(
+        &self,
+        b: &mut Builder,
+        walks: &[Walk],
+        strides: &[Option<Value>],
+        bases: &[Value],
+        column: Value,
+        lanes: u8,
+    ) -> Vec<Value> {
+        (0..self.places.len())
+            .map(|i| {
+                let (walk, base) = (walks[i], bases[i]);
+                let at = match (walk.inner, strides[i]) {
+                    (Inner::Zero, _) => base,
+                    (Inner::Any, Some(stride)) => {
+                        let moved = b.mul(column, stride);
+                        b.add(base, moved)
+                    }
+                    _ => b.add(base, column),
+                };
+                let Some(place) = self.places[i] else {
+                    return spread(b, at, walk.inner, strides[i], lanes);
+                };
+                let value = match walk.inner {
+                    Inner::Zero => b.load(place, at, 1, true),
+                    Inner::One => b.load(place, at, lanes, walk.aligned || lanes == 1),
+                    Inner::Any => {
+                        let mut at = at;
+                        let mut parts = vec![b.load(place, at, 1, true)];
+                        for _ in 1..lanes {
+                            at = b.add(at, strides[i].expect("a strided leaf has its stride"));
+                            parts.push(b.load(place, at, 1, true));
+                        }
+                        b.compose(&parts)
+                    }
+                };
+                let kind = compute_kind(b.ty(value).scalar);
+                b.cast(value, kind, CastMode::Saturate)
+            })
+            .collect()
+    }
+}
+
+/// `lanes` consecutive positions.
+pub fn spread(
+    b: &mut Builder,
+    at: Value,
+    inner: Inner,
+    stride: Option<Value>,
+    lanes: u8,
+) -> Value {
+    if lanes == 1 || inner == Inner::Zero {
+        return at;
+    }
+    let kind = b.ty(at).scalar;
+    let parts: Vec<Value> = (0..lanes).map(|lane| b.int(kind, lane.into())).collect();
+    let mut steps = b.compose(&parts);
+    if let (Inner::Any, Some(stride)) = (inner, stride) {
+        steps = b.mul(steps, stride);
+    }
+    b.add(at, steps)
+}

@@ -1,0 +1,309 @@
+//! The map skeleton: `out[i] = f(in[i]…)` over strided, broadcast operands.
+//!
+//! The space is collapsed, its last axis cut into segments of `lanes` columns, and each work-item
+//! does one segment (GPU), or a run of them (CPU, which vectorises inside the item and would drown
+//! in work-groups otherwise). Where only one axis is left, segments are whole vectors and the tail
+//! is one item's scalar loop; else a row's last segment is checked.
+
+use super::access::{Declared, Inner, Positions, Reader, Scalars, Walk, index_width};
+use super::graph::{Graph, Node, Source};
+use super::{Machine, failed};
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::shape::Space;
+use crate::table::compute_kind;
+use crate::tensor::Tensor;
+use suanzi_backends::{Arg, DeviceKind};
+use suanzi_codegen::hash::stable_hash;
+use suanzi_codegen::ir::{Access, BinOp, Builtin, CastMode};
+use suanzi_codegen::{Builder, Kernel, Place, Scalar, Value, VerifyError};
+
+/// Elements that a CPU work-item does in a row.
+const RUN: u64 = 8192;
+
+/// Everything that the kernel's text depends on.
+#[derive(Hash)]
+struct Shape<'a> {
+    skeleton: &'static str,
+    nodes: &'a [Node],
+    dtypes: Vec<Scalar>,
+    /// Of the output, then the leaves.
+    walks: Vec<Walk>,
+    /// Leaves that lie in the output's memory.
+    shared: Vec<bool>,
+    axes: usize,
+    index: Scalar,
+    workgroup: u32,
+    lanes: u8,
+    runs: bool,
+}
+
+/// Runs an expression as one kernel into a tensor of its shape and dtype.
+pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
+    if out.numel() == 0 {
+        return Ok(());
+    }
+    let graph = Graph::new(expr);
+    let shared = graph.leaves.iter().map(|leaf| match &leaf.source {
+        Source::Memory(Some(buffer)) => buffer.is_same(out.buffer()),
+        _ => false,
+    });
+    let shared: Vec<bool> = shared.collect();
+    let (shape, scalars, groups) =
+        plan(&graph, out.strides(), out.offset() as i64, shared.clone(), Machine::of(out));
+    let ctx = out.context();
+    let op = expr.name();
+    let program = ctx
+        .program(stable_hash(&shape), &mut || Ok(build(op, &graph, &shape, &scalars)?))
+        .map_err(|e| failed(op, expr, e))?;
+    let mut args = vec![Arg::Buffer(out.buffer().memory())];
+    for (leaf, shared) in graph.leaves.iter().zip(&shared) {
+        if let (Source::Memory(Some(buffer)), false) = (&leaf.source, shared) {
+            args.push(Arg::Buffer(buffer.memory()));
+        }
+    }
+    args.extend(scalars.0.iter().map(|(_, c)| Arg::Scalar(*c)));
+    ctx.launch(op, &program, groups, &args).map_err(|e| failed(op, expr, e))
+}
+
+/// The kernel of a graph with a contiguous result.
+pub(super) fn kernel_for(
+    name: &str,
+    graph: Graph,
+    machine: Machine,
+) -> std::result::Result<Kernel, VerifyError> {
+    let strides = crate::shape::contiguous_strides(&graph.shape);
+    let shared = vec![false; graph.leaves.len()];
+    let (shape, scalars, _) = plan(&graph, &strides, 0, shared, machine);
+    build(name, &graph, &shape, &scalars)
+}
+
+/// Cuts the space for a machine: the structure, the parameters, and the grid.
+fn plan<'a>(
+    graph: &'a Graph,
+    out_strides: &[i64],
+    out_offset: i64,
+    shared: Vec<bool>,
+    machine: Machine,
+) -> (Shape<'a>, Scalars, [u32; 3]) {
+    let mut strides = vec![out_strides.to_vec()];
+    strides.extend(graph.leaves.iter().map(|l| l.strides.clone()));
+    let mut offsets = vec![out_offset];
+    offsets.extend(graph.leaves.iter().map(|l| l.offset));
+    let operands = strides.iter().zip(&offsets);
+    let index = index_width(operands.map(|(s, &o)| (&graph.shape[..], &s[..], o)));
+    let mut space = Space { dims: graph.shape.clone(), strides }.collapse();
+    if space.dims.is_empty() {
+        // One element: an axis of one, along which everything is contiguous.
+        space.dims.push(1);
+        space.strides.iter_mut().for_each(|s| s.push(1));
+    }
+    let axes = space.dims.len();
+    let inner = space.dims[axes - 1] as u64;
+    let lanes = lanes(machine.kind, graph.widest(), inner);
+    let linear = axes == 1;
+    let rows: u64 = space.dims[..axes - 1].iter().map(|&d| d as u64).product();
+    let segments = if linear { inner / u64::from(lanes) } else { inner.div_ceil(lanes.into()) };
+    let total = rows * segments;
+    let runs = machine.kind == DeviceKind::Cpu;
+    let workgroup = match machine.kind {
+        DeviceKind::Cpu => 1,
+        DeviceKind::Gpu => machine.workgroup(256),
+        DeviceKind::Interpreter => machine.workgroup(1024),
+    };
+    // Short work is cut finer, so that every unit has some.
+    let run = (total / (4 * u64::from(machine.units))).clamp(16, RUN / u64::from(lanes));
+    let items = if runs { total.div_ceil(run) } else { total };
+
+    let mut p = Scalars::default();
+    let count = |x: u64| x as i64;
+    p.index(("total", 0, 0), index, count(total));
+    p.index(("inner", 0, 0), index, count(inner));
+    if runs {
+        p.index(("run", 0, 0), index, count(run));
+    }
+    if !linear {
+        p.index(("segments", 0, 0), index, count(segments));
+        for (axis, &d) in space.dims.iter().enumerate().take(axes - 1).skip(1) {
+            p.index(("dim", axis, 0), index, d as i64);
+        }
+    }
+    for (i, strides) in space.strides.iter().enumerate() {
+        p.index(("offset", i, 0), index, offsets[i]);
+        for (axis, &s) in strides.iter().enumerate() {
+            // The innermost stride is a parameter only where it is neither 0 nor 1.
+            if axis + 1 < axes || Inner::of(s) == Inner::Any {
+                p.index(("stride", i, axis), index, s);
+            }
+        }
+    }
+    for (i, c) in graph.scalars.iter().enumerate() {
+        p.push(("c", i, 0), *c);
+    }
+
+    let mut dtypes = vec![graph.dtype];
+    dtypes.extend(graph.leaves.iter().map(|l| l.dtype));
+    let walks = space.strides.iter().zip(&offsets);
+    let shape = Shape {
+        skeleton: "map",
+        nodes: &graph.nodes,
+        dtypes,
+        walks: walks.map(|(s, &o)| Walk::of(s, o, lanes)).collect(),
+        shared,
+        axes,
+        index,
+        workgroup,
+        lanes,
+        runs,
+    };
+    // Item 0 does the tail, so there is one even where no whole vector is.
+    let groups = machine.grid(items.max(1).div_ceil(workgroup.into()));
+    (shape, p, groups)
+}
+
+/// Columns of a segment: a CPU vector register, a GPU's widest load; the interpreter vectorises
+/// over the work-group instead.
+fn lanes(kind: DeviceKind, widest: usize, inner: u64) -> u8 {
+    let most = match kind {
+        DeviceKind::Cpu => (64 / widest).min(16),
+        DeviceKind::Gpu => (16 / widest).min(4),
+        DeviceKind::Interpreter => 1,
+    };
+    let fits = 1u64 << inner.max(1).ilog2();
+    (most as u64).min(fits) as u8
+}
+
+struct Body<'a> {
+    graph: &'a Graph,
+    shape: &'a Shape<'a>,
+    positions: Positions,
+    params: Declared,
+    constants: Vec<Value>,
+    out: Place,
+    reader: Reader,
+}
+
+fn build(
+    name: &str,
+    graph: &Graph,
+    shape: &Shape<'_>,
+    scalars: &Scalars,
+) -> std::result::Result<Kernel, VerifyError> {
+    let mut b = Builder::new(format!("map_{name}"), [shape.workgroup, 1, 1]);
+    let out = b.buffer("out", graph.dtype, Access::ReadWrite);
+    let reader = Reader::declare(&mut b, graph, Some((out, &shape.shared)));
+    let params = scalars.declare(&mut b);
+    let body = Body {
+        graph,
+        shape,
+        positions: Positions { kind: shape.index },
+        constants: params.constants(graph),
+        params,
+        out,
+        reader,
+    };
+    body.items(&mut b);
+    b.finish()
+}
+
+impl Body<'_> {
+    fn items(&self, b: &mut Builder) {
+        let (x, p) = (&self.positions, &self.params);
+        let group = x.group(b);
+        let local = x.builtin(b, Builtin::LocalId(0));
+        let width = x.int(b, self.shape.workgroup.into());
+        let item = x.step(b, local, group, width);
+        let total = p.get("total", 0, 0);
+        if self.shape.runs {
+            let run = p.get("run", 0, 0);
+            let start = b.mul(item, run);
+            let end = b.add(start, run);
+            let end = x.min(b, end, total);
+            let one = x.int(b, 1);
+            b.for_(start, end, one, false, |b, segment| self.segment(b, segment));
+        } else {
+            let inside = b.bin(BinOp::Lt, item, total);
+            b.if_(inside, |b| self.segment(b, item));
+        }
+        if self.shape.axes == 1 && self.shape.lanes > 1 {
+            let zero = x.int(b, 0);
+            let first = b.bin(BinOp::Eq, item, zero);
+            let lanes = x.int(b, self.shape.lanes.into());
+            let bases = self.bases(b, &[]);
+            b.if_(first, |b| {
+                let start = b.mul(total, lanes);
+                self.columns(b, &bases, start);
+            });
+        }
+    }
+
+    /// Positions of column 0 of a row, for the output and each leaf.
+    fn bases(&self, b: &mut Builder, coords: &[Value]) -> Vec<Value> {
+        let (x, p) = (&self.positions, &self.params);
+        (0..self.shape.walks.len())
+            .map(|i| x.offset(b, p, "stride", i, p.get("offset", i, 0), coords))
+            .collect()
+    }
+
+    fn segment(&self, b: &mut Builder, segment: Value) {
+        let (x, p) = (&self.positions, &self.params);
+        let lanes = self.shape.lanes;
+        let width = x.int(b, lanes.into());
+        if self.shape.axes == 1 {
+            let column = if lanes == 1 { segment } else { b.mul(segment, width) };
+            let bases = self.bases(b, &[]);
+            return self.elements(b, &bases, column, lanes);
+        }
+        let (row, within) = x.div_rem(b, segment, p.get("segments", 0, 0));
+        let coords = x.unravel(b, p, "dim", self.shape.axes - 1, row);
+        let bases = self.bases(b, &coords);
+        if lanes == 1 {
+            return self.elements(b, &bases, within, 1);
+        }
+        let column = b.mul(within, width);
+        let end = b.add(column, width);
+        let whole = b.bin(BinOp::Le, end, p.get("inner", 0, 0));
+        b.if_else(
+            whole,
+            |b| self.elements(b, &bases, column, lanes),
+            |b| self.columns(b, &bases, column),
+        );
+    }
+
+    /// Columns from `start` to the end of the row, one at a time.
+    fn columns(&self, b: &mut Builder, bases: &[Value], start: Value) {
+        let one = self.positions.int(b, 1);
+        let inner = self.params.get("inner", 0, 0);
+        b.for_(start, inner, one, false, |b, column| self.elements(b, bases, column, 1));
+    }
+
+    fn elements(&self, b: &mut Builder, bases: &[Value], column: Value, lanes: u8) {
+        let last = self.shape.axes - 1;
+        let walks = &self.shape.walks;
+        let strides: Vec<Option<Value>> = (0..walks.len())
+            .map(|i| self.params.try_get("stride", i, last).filter(|_| walks[i].inner == Inner::Any))
+            .collect();
+        let leaves =
+            self.reader.read(b, &walks[1..], &strides[1..], &bases[1..], column, lanes);
+        let result = self.graph.build(b, &leaves, &self.constants);
+        debug_assert_eq!(b.ty(result).scalar, compute_kind(self.graph.dtype));
+        let result = b.cast(result, self.graph.dtype, CastMode::Saturate);
+        let result = b.splat(result, lanes);
+        let walk = walks[0];
+        match (walk.inner, strides[0]) {
+            (Inner::Any, Some(stride)) => {
+                for lane in 0..lanes {
+                    let lane_column = self.positions.int(b, lane.into());
+                    let at = b.add(column, lane_column);
+                    let at = self.positions.step(b, bases[0], at, stride);
+                    let value = b.extract(result, lane);
+                    b.store(self.out, at, value, true);
+                }
+            }
+            _ => {
+                let at = b.add(bases[0], column);
+                b.store(self.out, at, result, walk.aligned || lanes == 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Reductions over any set of axes.
+
+use super::logic::truth;
+use super::{ALL, Domain, FLOATS, Kind, Limit, NUMBERS, Output, Reduce, Row};
+use crate::num::{Num, int_range};
+use suanzi_codegen::ir::{BinOp, CastMode, UnOp};
+use suanzi_codegen::{Builder, Scalar, Type, Value};
+
+/// The rows of this file.
+pub const ROWS: &[&Row] = &[
+    &Row {
+        name: "sum",
+        doc: "Sum; integers wrap, f16 and bf16 accumulate in f32. 0 of nothing.",
+        dtypes: NUMBERS,
+        kind: Kind::Reduce(SUM),
+        limit: |t| float_limit(t, Limit::Sum(16.0)),
+    },
+    &Row {
+        name: "mean",
+        doc: "Arithmetic mean; f16 and bf16 accumulate in f32. NaN of nothing.",
+        dtypes: FLOATS,
+        kind: Kind::Reduce(Reduce {
+            finish: |b, x, n| {
+                let kind = b.ty(x[0]).scalar;
+                let n = b.cast(n, kind, CastMode::Saturate);
+                b.bin(BinOp::Div, x[0], n)
+            },
+            reference: |t, xs| Num::Float(exact_sum(t, xs).float() / xs.len() as f64),
+            ..SUM
+        }),
+        limit: |_| Limit::Mean(16.0),
+    },
+    &Row {
+        name: "prod",
+        doc: "Product; integers wrap, f16 and bf16 accumulate in f32. 1 of nothing.",
+        dtypes: NUMBERS,
+        kind: Kind::Reduce(Reduce {
+            identity: |b, ty, _| vec![b.int(ty, 1)],
+            combine: |b, x, y| vec![b.mul(x[0], y[0])],
+            reference: |t, xs| match t.is_int() {
+                true => Num::Int(xs.iter().fold(1, |p, x| p * x.int() & 0xffff_ffff_ffff_ffff)),
+                false => Num::Float(xs.iter().map(|x| x.float()).product()),
+            },
+            domain: Domain::NearOne,
+            ..SUM
+        }),
+        limit: |t| float_limit(t, Limit::Product(1.0)),
+    },
+    &Row {
+        name: "max",
+        doc: "Largest element; NaN if any is, `-0 < +0`. Least value (-inf) of nothing.",
+        dtypes: NUMBERS,
+        kind: Kind::Reduce(Reduce {
+            identity: |b, ty, _| vec![extreme(b, ty, false)],
+            combine: |b, x, y| vec![b.bin(BinOp::Max, x[0], y[0])],
+            reference: |t, xs| pick(t, xs, false),
+            domain: Domain::Any,
+            ..SUM
+        }),
+        limit: super::exact,
+    },
+    &Row {
+        name: "min",
+        doc: "Smallest element; NaN if any is, `-0 < +0`. Greatest value (+inf) of nothing.",
+        dtypes: NUMBERS,
+        kind: Kind::Reduce(Reduce {
+            identity: |b, ty, _| vec![extreme(b, ty, true)],
+            combine: |b, x, y| vec![b.bin(BinOp::Min, x[0], y[0])],
+            reference: |t, xs| pick(t, xs, true),
+            domain: Domain::Any,
+            ..SUM
+        }),
+        limit: super::exact,
+    },
+    &Row {
+        name: "argmax",
+        doc: "Position of the largest element, row-major over the reduced axes, as i64; the first of equals, and the first NaN if there is one.",
+        dtypes: NUMBERS,
+        kind: Kind::Reduce(Reduce {
+            identity: |b, ty, index| nowhere(b, ty, index, false),
+            combine: |b, x, y| better(b, x, y, BinOp::Gt),
+            reference: |_, xs| find(xs, |a, b| a > b, |a, b| a > b),
+            ..ARG
+        }),
+        limit: super::exact,
+    },
+    &Row {
+        name: "argmin",
+        doc: "Position of the smallest element, row-major over the reduced axes, as i64; the first of equals, and the first NaN if there is one.",
+        dtypes: NUMBERS,
+        kind: Kind::Reduce(Reduce {
+            identity: |b, ty, index| nowhere(b, ty, index, true),
+            combine: |b, x, y| better(b, x, y, BinOp::Lt),
+            reference: |_, xs| find(xs, |a, b| a < b, |a, b| a < b),
+            ..ARG
+        }),
+        limit: super::exact,
+    },
+    &Row {
+        name: "any",
+        doc: "True if any element is not zero. False of nothing.",
+        dtypes: ALL,
+        kind: Kind::Reduce(Reduce {
+            identity: |b, ty, _| vec![b.int(ty.to_bool(), 0)],
+            combine: |b, x, y| vec![b.bin(BinOp::Or, x[0], y[0])],
+            reference: |_, xs| Num::Bool(xs.iter().any(|x| x.bool())),
+            ..TRUTH
+        }),
+        limit: super::exact,
+    },
+    &Row {
+        name: "all",
+        doc: "True if no element is zero. True of nothing.",
+        dtypes: ALL,
+        kind: Kind::Reduce(Reduce {
+            identity: |b, ty, _| vec![b.int(ty.to_bool(), 1)],
+            combine: |b, x, y| vec![b.bin(BinOp::And, x[0], y[0])],
+            reference: |_, xs| Num::Bool(xs.iter().all(|x| x.bool())),
+            ..TRUTH
+        }),
+        limit: super::exact,
+    },
+];
+
+const SUM: Reduce = Reduce {
+    output: Output::Same,
+    lift: |_, x, _| vec![x],
+    identity: |b, ty, _| vec![b.int(ty, 0)],
+    combine: |b, x, y| vec![b.add(x[0], y[0])],
+    finish: |_, x, _| x[0],
+    reference: exact_sum,
+    needs_elements: false,
+    domain: Domain::Moderate,
+};
+
+const ARG: Reduce = Reduce {
+    output: Output::Always(Scalar::I64),
+    lift: |_, x, i| vec![x, i],
+    finish: |b, x, _| b.cast(x[1], Scalar::I64, CastMode::Wrap),
+    needs_elements: true,
+    domain: Domain::Any,
+    ..SUM
+};
+
+const TRUTH: Reduce = Reduce {
+    output: Output::Always(Scalar::Bool),
+    lift: |b, x, _| vec![truth(b, x)],
+    domain: Domain::Any,
+    ..SUM
+};
+
+fn float_limit(dtype: Scalar, limit: Limit) -> Limit {
+    if dtype.is_float() { limit } else { Limit::Exact }
+}
+
+/// The greatest (or least) value of a kind, infinities included.
+fn extreme(b: &mut Builder, ty: Type, greatest: bool) -> Value {
+    let s = ty.scalar;
+    if s.is_float() {
+        let inf = if greatest { f64::INFINITY } else { f64::NEG_INFINITY };
+        return b.float(ty, inf);
+    }
+    let (lo, hi) = int_range(s);
+    b.int(ty, if greatest { hi } else { lo } as i64)
+}
+
+/// The accumulator of an arg-reduction that loses against every element.
+fn nowhere(b: &mut Builder, ty: Type, index: Scalar, greatest: bool) -> Vec<Value> {
+    vec![extreme(b, ty, greatest), b.int(ty.with(index), -1)]
+}
+
+/// The better of two (value, position) pairs; NaN is best, and the earlier of equals.
+fn better(b: &mut Builder, x: &[Value], y: &[Value], op: BinOp) -> Vec<Value> {
+    let mut wins = b.bin(op, y[0], x[0]);
+    let mut ties = b.bin(BinOp::Eq, y[0], x[0]);
+    if b.ty(x[0]).scalar.is_float() {
+        let (x_nan, y_nan) = (b.un(UnOp::IsNan, x[0]), b.un(UnOp::IsNan, y[0]));
+        let x_is = b.un(UnOp::Not, x_nan);
+        let y_only = b.bin(BinOp::And, y_nan, x_is);
+        let both = b.bin(BinOp::And, y_nan, x_nan);
+        wins = b.bin(BinOp::Or, wins, y_only);
+        ties = b.bin(BinOp::Or, ties, both);
+    }
+    let earlier = b.bin(BinOp::Lt, y[1], x[1]);
+    let tie_won = b.bin(BinOp::And, ties, earlier);
+    let take = b.bin(BinOp::Or, wins, tie_won);
+    (0..2).map(|i| b.select(take, y[i], x[i])).collect()
+}
+
+/// Neumaier's compensated sum: as if in twice the precision, so that it serves f64 too.
+fn exact_sum(dtype: Scalar, xs: &[Num]) -> Num {
+    if dtype.is_int() {
+        return Num::Int(xs.iter().map(|x| x.int()).sum());
+    }
+    let (mut sum, mut lost) = (0.0f64, 0.0f64);
+    for x in xs.iter().map(|x| x.float()) {
+        let next = sum + x;
+        lost += if sum.abs() >= x.abs() { (sum - next) + x } else { (x - next) + sum };
+        sum = next;
+    }
+    Num::Float(if sum.is_finite() { sum + lost } else { sum })
+}
+
+fn pick(dtype: Scalar, xs: &[Num], smallest: bool) -> Num {
+    if dtype.is_int() {
+        let (lo, hi) = int_range(dtype);
+        let ints = xs.iter().map(|x| x.int());
+        return Num::Int(match smallest {
+            true => ints.min().unwrap_or(hi),
+            false => ints.max().unwrap_or(lo),
+        });
+    }
+    let floats = || xs.iter().map(|x| x.float());
+    if floats().any(f64::is_nan) {
+        return Num::Float(f64::NAN);
+    }
+    // total_cmp orders -0 below +0.
+    Num::Float(match smallest {
+        true => floats().min_by(f64::total_cmp).unwrap_or(f64::INFINITY),
+        false => floats().max_by(f64::total_cmp).unwrap_or(f64::NEG_INFINITY),
+    })
+}
+
+fn find(xs: &[Num], int: fn(i128, i128) -> bool, float: fn(f64, f64) -> bool) -> Num {
+    let mut best = 0;
+    for (i, &x) in xs.iter().enumerate() {
+        let wins = match (x, xs[best]) {
+            (Num::Int(x), Num::Int(b)) => int(x, b),
+            (x, b) => float(x.float(), b.float()) || (x.float().is_nan() && !b.float().is_nan()),
+        };
+        if wins && !xs[best].float().is_nan() {
+            best = i;
+        }
+    }
+    Num::Int(best as i128)
+}
+
+macro_rules! functions {
+    ($($(#[doc = $doc:literal])+ $name:ident;)*) => {
+        /// One function for each row.
+        pub mod functions {
+            $(
+                $(#[doc = $doc])+
+                ///
+                /// Runs now, as one kernel with the whole expression inside. Negative axes count
+                /// from the end; no axis at all means every axis; `keepdims` leaves the reduced
+                /// axes with length 1.
+                ///
+                /// # Errors
+                /// Where the dtype is not taken, an axis is out of range or named twice, or the
+                /// device fails.
+                pub fn $name(
+                    a: impl Into<crate::Expr>,
+                    axes: &[i64],
+                    keepdims: bool,
+                ) -> crate::Result<crate::Tensor> {
+                    a.into().reduce(stringify!($name), axes, keepdims)
+                }
+            )*
+        }
+    };
+}
+
+functions! {
+    /// Sum; integers wrap.
+    sum;
+    /// Arithmetic mean of floats.
+    mean;
+    /// Product; integers wrap.
+    prod;
+    /// Largest element; NaN if any is.
+    max;
+    /// Smallest element; NaN if any is.
+    min;
+    /// Position of the first largest element, as i64.
+    argmax;
+    /// Position of the first smallest element, as i64.
+    argmin;
+    /// True if any element is not zero.
+    any;
+    /// True if no element is zero.
+    all;
+}
