@@ -45,7 +45,7 @@ pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
     }
     let graph = Graph::new(expr);
     let shared = graph.leaves.iter().map(|leaf| match &leaf.source {
-        Source::Memory(Some(buffer)) => buffer.is_same(out.buffer()),
+        Source::Memory(Some(buffer)) => std::ptr::eq(buffer.memory(), out.buffer().memory()),
         _ => false,
     });
     let shared: Vec<bool> = shared.collect();

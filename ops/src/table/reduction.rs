@@ -38,7 +38,7 @@ pub const ROWS: &[&Row] = &[
             identity: |b, ty, _| vec![b.int(ty, 1)],
             combine: |b, x, y| vec![b.mul(x[0], y[0])],
             reference: |t, xs| match t.is_int() {
-                true => Num::Int(xs.iter().fold(1, |p, x| p * x.int() & 0xffff_ffff_ffff_ffff)),
+                true => Num::Int(xs.iter().fold(1i128, |p, x| p.wrapping_mul(x.int()) & u64::MAX as i128)),
                 false => Num::Float(xs.iter().map(|x| x.float()).product()),
             },
             domain: Domain::NearOne,
