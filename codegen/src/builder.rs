@@ -3,6 +3,7 @@
 //! The builder folds nothing and checks nothing beyond what it needs to infer types; the verifier
 //! ([`crate::verify`]) runs in [`Builder::finish`] and reports what was built wrongly.
 
+use crate::interp::convert::CastFrom;
 use crate::ir::*;
 use crate::types::{Scalar, Type};
 use crate::verify::{self, VerifyError};
@@ -178,8 +179,8 @@ impl Builder {
         let bits = match ty.scalar {
             Scalar::F64 => value.to_bits(),
             Scalar::F32 => u64::from((value as f32).to_bits()),
-            Scalar::F16 => u64::from(half::f16::from_f64(value).to_bits()),
-            Scalar::Bf16 => u64::from(half::bf16::from_f64(value).to_bits()),
+            Scalar::F16 => u64::from(half::f16::saturate(value).to_bits()),
+            Scalar::Bf16 => u64::from(half::bf16::saturate(value).to_bits()),
             _ => return self.int(ty, value as i64),
         };
         self.bits(ty, bits)

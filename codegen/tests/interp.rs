@@ -165,7 +165,7 @@ fn vectors_are_composed_extracted_and_splat() {
     });
     for (i, r) in run(&k, [2, 1, 1], 32).into_iter().enumerate() {
         let i = i as u32;
-        let v = [0, i * 3 ^ i, (i + 5) ^ i, 3 ^ i];
+        let v = [0, (i * 3) ^ i, (i + 5) ^ i, 3 ^ i];
         assert_eq!(r, (v[3] + v[0]) * (v[2] + v[1]));
     }
 }

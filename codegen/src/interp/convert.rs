@@ -108,7 +108,7 @@ fn to_odd(x: f64) -> f32 {
         return nearest;
     }
     let away = back.abs() > x.abs();
-    f32::from_bits(nearest.to_bits() - u32::from(away) | 1)
+    f32::from_bits((nearest.to_bits() - u32::from(away)) | 1)
 }
 
 /// The magnitude of a 64-bit integer as f64: exact, or with the dropped bits folded into the last

@@ -227,8 +227,8 @@ impl<'a> Runner<'a> {
 
     fn op(&mut self, op: &Op, mask: Mask) -> Result<(), InterpError> {
         match op {
-            // SAFETY (here and below): the decoder paired each function with slots of its kinds
-            // in this arena, and gave results slots that overlap no operand.
+            // SAFETY: the decoder paired each function, here and below, with slots of its kinds in
+            // this arena, and gave results slots that overlap no operand.
             Op::Lanes(run, at) => unsafe { run(self.view.slots, at) },
             Op::Call {
                 run,
