@@ -140,7 +140,11 @@ impl Expr {
         }
         let shape = shape::broadcast(name, args.iter().map(Expr::shape))?;
         if shape::checked_numel(&shape).is_none() {
-            return Err(Error::shape(name, args.iter().map(Expr::shape), "too many elements"));
+            return Err(Error::shape(
+                name,
+                args.iter().map(Expr::shape),
+                "too many elements",
+            ));
         }
         let ctx = common_context(name, &args)?;
         let output = op.output.dtype(dtype);
@@ -189,11 +193,21 @@ impl Expr {
             return Err(Error::shape(name, [self.shape()], why));
         }
         let with_ones: Vec<usize> = (0..self.shape().len())
-            .map(|a| if axes.contains(&a) { 1 } else { self.shape()[a] })
+            .map(|a| {
+                if axes.contains(&a) {
+                    1
+                } else {
+                    self.shape()[a]
+                }
+            })
             .collect();
         let out = Tensor::empty(&ctx, op.output.dtype(self.dtype()), &kept)?;
         skeleton::reduce(row.name, &op, self, &axes, &out)?;
-        if keepdims { out.reshape(&with_ones) } else { Ok(out) }
+        if keepdims {
+            out.reshape(&with_ones)
+        } else {
+            Ok(out)
+        }
     }
 
     /// Runs the expression as one kernel and returns its result, contiguous.
@@ -310,7 +324,12 @@ fn common_context(op: &str, args: &[Expr]) -> Result<Option<Context>> {
 impl From<&Tensor> for Expr {
     fn from(t: &Tensor) -> Expr {
         let ctx = Some(t.context().clone());
-        Expr::new(NodeKind::Tensor(t.clone()), t.dtype(), t.shape().to_vec(), ctx)
+        Expr::new(
+            NodeKind::Tensor(t.clone()),
+            t.dtype(),
+            t.shape().to_vec(),
+            ctx,
+        )
     }
 }
 

@@ -32,7 +32,7 @@ pub use element::Element;
 pub use error::{Error, Result};
 pub use expr::Expr;
 pub use num::Num;
-pub use skeleton::{index_width, sample_kernels};
+pub use skeleton::{index_width, kernel_for, sample_kernels};
 pub use table::functions as ops;
 pub use tensor::Tensor;
 

@@ -159,14 +159,28 @@ mod tests {
     fn rounding_to_f32_is_the_hardware_s() {
         let mut bits = 0x9e37_79b9_7f4a_7c15u64;
         for _ in 0..200_000 {
-            bits = bits.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            bits = bits
+                .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                .wrapping_add(0x1405_7b7e_f767_814f);
             // Exponents around those of f32, so that every branch is met.
             let exponent = 1023 - 160 + (bits >> 20) % 320;
             let x = f64::from_bits((bits & !(0x7ff << 52)) | exponent << 52);
-            assert_eq!(round_float(x, Scalar::F32), u64::from((x as f32).to_bits()), "{x:e}");
+            assert_eq!(
+                round_float(x, Scalar::F32),
+                u64::from((x as f32).to_bits()),
+                "{x:e}"
+            );
             let i = bits as i64 >> (bits % 60);
-            assert_eq!(round_int(i.into(), Scalar::F32), u64::from((i as f32).to_bits()), "{i}");
-            assert_eq!(round_int(i.into(), Scalar::F64), (i as f64).to_bits(), "{i}");
+            assert_eq!(
+                round_int(i.into(), Scalar::F32),
+                u64::from((i as f32).to_bits()),
+                "{i}"
+            );
+            assert_eq!(
+                round_int(i.into(), Scalar::F64),
+                (i as f64).to_bits(),
+                "{i}"
+            );
         }
     }
 

@@ -33,7 +33,12 @@ pub fn broadcast<'a>(
     op: &str,
     shapes: impl IntoIterator<Item = &'a [usize]> + Clone,
 ) -> Result<Vec<usize>> {
-    let rank = shapes.clone().into_iter().map(<[_]>::len).max().unwrap_or(0);
+    let rank = shapes
+        .clone()
+        .into_iter()
+        .map(<[_]>::len)
+        .max()
+        .unwrap_or(0);
     let mut out = vec![1; rank];
     for shape in shapes.clone() {
         for (o, &d) in out[rank - shape.len()..].iter_mut().zip(shape) {
@@ -70,7 +75,11 @@ pub fn normalise_axes(op: &str, axes: &[i64], shape: &[usize]) -> Result<Vec<usi
     }
     out.sort_unstable();
     if out.windows(2).any(|w| w[0] == w[1]) {
-        return Err(Error::shape(op, [shape], format!("axes {axes:?} name one twice")));
+        return Err(Error::shape(
+            op,
+            [shape],
+            format!("axes {axes:?} name one twice"),
+        ));
     }
     Ok(out)
 }
@@ -97,10 +106,13 @@ pub fn extent(shape: &[usize], strides: &[i64]) -> (i64, i64) {
     if shape.contains(&0) {
         return (0, 0);
     }
-    shape.iter().zip(strides).fold((0, 0), |(lo, hi), (&d, &s)| {
-        let reach = (d as i64 - 1).saturating_mul(s);
-        (lo + reach.min(0), hi.saturating_add(reach.max(0)))
-    })
+    shape
+        .iter()
+        .zip(strides)
+        .fold((0, 0), |(lo, hi), (&d, &s)| {
+            let reach = (d as i64 - 1).saturating_mul(s);
+            (lo + reach.min(0), hi.saturating_add(reach.max(0)))
+        })
 }
 
 /// An iteration space shared by several operands: axes outermost first, and the stride of each
@@ -153,7 +165,10 @@ mod tests {
 
     #[test]
     fn broadcasting_aligns_at_the_last_axis() {
-        assert_eq!(broadcast("t", [&[2, 1, 3][..], &[4, 1]]).unwrap(), [2, 4, 3]);
+        assert_eq!(
+            broadcast("t", [&[2, 1, 3][..], &[4, 1]]).unwrap(),
+            [2, 4, 3]
+        );
         assert_eq!(broadcast("t", [&[][..], &[0]]).unwrap(), [0]);
         assert!(broadcast("t", [&[2][..], &[3]]).is_err());
         assert_eq!(broadcast_strides(&[4, 1], &[1, 1], &[2, 4, 3]), [0, 1, 0]);

@@ -35,7 +35,10 @@ impl Tensor {
     /// [`Error::Shape`] where the size does not fit, [`Error::Backend`] where memory runs out.
     pub fn empty(ctx: &Context, dtype: Scalar, shape: &[usize]) -> Result<Tensor> {
         let capacity = shape::checked_numel(shape)
-            .filter(|n| n.checked_mul(dtype.bytes()).is_some_and(|b| b < isize::MAX as usize))
+            .filter(|n| {
+                n.checked_mul(dtype.bytes())
+                    .is_some_and(|b| b < isize::MAX as usize)
+            })
             .ok_or_else(|| Error::shape("empty", [shape], "too many elements"))?;
         let buffer = ctx
             .alloc((capacity * dtype.bytes()) as u64)
@@ -150,8 +153,7 @@ impl Tensor {
     pub fn is_contiguous(&self) -> bool {
         let expected = shape::contiguous_strides(&self.shape);
         self.numel() <= 1
-            || (0..self.shape.len())
-                .all(|i| self.shape[i] == 1 || self.strides[i] == expected[i])
+            || (0..self.shape.len()).all(|i| self.shape[i] == 1 || self.strides[i] == expected[i])
     }
 
     /// This tensor if it is contiguous, else a row-major copy.
@@ -179,7 +181,9 @@ impl Tensor {
         let (lo, hi) = shape::extent(shape, strides);
         let inside = numel == Some(0)
             || (offset as i64 + lo >= 0
-                && (offset as i64).checked_add(hi).is_some_and(|i| i < self.capacity as i64));
+                && (offset as i64)
+                    .checked_add(hi)
+                    .is_some_and(|i| i < self.capacity as i64));
         if shape.len() != strides.len() || numel.is_none() || !inside {
             let why = format!(
                 "strides {strides:?} from offset {offset} leave its {} elements",
@@ -242,7 +246,11 @@ impl Tensor {
         let clamp = |i: i64| (if i < 0 { i.saturating_add(d) } else { i }).clamp(lo, hi);
         let (start, end) = (clamp(start), clamp(end));
         let span = if step > 0 { end - start } else { start - end };
-        let len = if span > 0 { (span - 1) / step.saturating_abs() + 1 } else { 0 };
+        let len = if span > 0 {
+            (span - 1) / step.saturating_abs() + 1
+        } else {
+            0
+        };
         let mut t = self.clone();
         if len > 0 {
             t.offset = (t.offset as i64 + start * t.strides[axis]) as usize;

@@ -76,7 +76,11 @@ impl Scalars {
 
     /// A position, count or stride; negative strides wrap, and so does the arithmetic on them.
     pub fn index(&mut self, name: Name, kind: Scalar, value: i64) {
-        let bits = if kind == Scalar::U32 { u64::from(value as u32) } else { value as u64 };
+        let bits = if kind == Scalar::U32 {
+            u64::from(value as u32)
+        } else {
+            value as u64
+        };
         self.push(name, Const { scalar: kind, bits });
     }
 
@@ -104,7 +108,9 @@ impl Declared {
 
     /// The graph's constants.
     pub fn constants(&self, graph: &Graph) -> Vec<Value> {
-        (0..graph.scalars.len()).map(|i| self.get("c", i, 0)).collect()
+        (0..graph.scalars.len())
+            .map(|i| self.get("c", i, 0))
+            .collect()
     }
 }
 
@@ -195,12 +201,18 @@ pub struct Reader {
 impl Reader {
     /// Declares the input buffers. A leaf that lies in the output's memory is read through it.
     pub fn declare(b: &mut Builder, graph: &Graph, out: Option<(Place, &[bool])>) -> Reader {
-        let places = graph.leaves.iter().enumerate().map(|(i, leaf)| match (&leaf.source, out) {
-            (Source::Position, _) => None,
-            (_, Some((place, shared))) if shared[i] => Some(place),
-            _ => Some(b.buffer(&format!("in{i}"), leaf.dtype, Access::Read)),
-        });
-        Reader { places: places.collect() }
+        let places = graph
+            .leaves
+            .iter()
+            .enumerate()
+            .map(|(i, leaf)| match (&leaf.source, out) {
+                (Source::Position, _) => None,
+                (_, Some((place, shared))) if shared[i] => Some(place),
+                _ => Some(b.buffer(&format!("in{i}"), leaf.dtype, Access::Read)),
+            });
+        Reader {
+            places: places.collect(),
+        }
     }
 
     /// Reads every leaf at `bases[leaf] + column · inner stride`, `lanes` columns wide, each in its
@@ -249,13 +261,7 @@ impl Reader {
 }
 
 /// `lanes` consecutive positions.
-pub fn spread(
-    b: &mut Builder,
-    at: Value,
-    inner: Inner,
-    stride: Option<Value>,
-    lanes: u8,
-) -> Value {
+pub fn spread(b: &mut Builder, at: Value, inner: Inner, stride: Option<Value>, lanes: u8) -> Value {
     if lanes == 1 || inner == Inner::Zero {
         return at;
     }

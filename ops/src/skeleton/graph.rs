@@ -141,7 +141,12 @@ impl Graph {
             strides,
             offset: 0,
         });
-        let node = Node::Iota { leaf, start, step, dtype };
+        let node = Node::Iota {
+            leaf,
+            start,
+            step,
+            dtype,
+        };
         self.push(node, None)
     }
 
@@ -159,7 +164,12 @@ impl Graph {
             let value = match node {
                 Node::Leaf(i) => leaves[*i],
                 Node::Scalar(i, dtype) => from_param(b, scalars[*i], *dtype),
-                Node::Iota { leaf, start, step, dtype } => {
+                Node::Iota {
+                    leaf,
+                    start,
+                    step,
+                    dtype,
+                } => {
                     let start = from_param(b, scalars[*start], *dtype);
                     let step = from_param(b, scalars[*step], *dtype);
                     let at = b.cast(leaves[*leaf], compute_kind(*dtype), CastMode::Wrap);

@@ -49,12 +49,19 @@ pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
         _ => false,
     });
     let shared: Vec<bool> = shared.collect();
-    let (shape, scalars, groups) =
-        plan(&graph, out.strides(), out.offset() as i64, shared.clone(), Machine::of(out));
+    let (shape, scalars, groups) = plan(
+        &graph,
+        out.strides(),
+        out.offset() as i64,
+        shared.clone(),
+        Machine::of(out),
+    );
     let ctx = out.context();
     let op = expr.name();
     let program = ctx
-        .program(stable_hash(&shape), &mut || Ok(build(op, &graph, &shape, &scalars)?))
+        .program(stable_hash(&shape), &mut || {
+            Ok(build(op, &graph, &shape, &scalars)?)
+        })
         .map_err(|e| failed(op, expr, e))?;
     let mut args = vec![Arg::Buffer(out.buffer().memory())];
     for (leaf, shared) in graph.leaves.iter().zip(&shared) {
@@ -63,7 +70,8 @@ pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
         }
     }
     args.extend(scalars.0.iter().map(|(_, c)| Arg::Scalar(*c)));
-    ctx.launch(op, &program, groups, &args).map_err(|e| failed(op, expr, e))
+    ctx.launch(op, &program, groups, &args)
+        .map_err(|e| failed(op, expr, e))
 }
 
 /// The kernel of a graph with a contiguous result.
@@ -92,7 +100,11 @@ fn plan<'a>(
     offsets.extend(graph.leaves.iter().map(|l| l.offset));
     let operands = strides.iter().zip(&offsets);
     let index = index_width(operands.map(|(s, &o)| (&graph.shape[..], &s[..], o)));
-    let mut space = Space { dims: graph.shape.clone(), strides }.collapse();
+    let mut space = Space {
+        dims: graph.shape.clone(),
+        strides,
+    }
+    .collapse();
     if space.dims.is_empty() {
         // One element: an axis of one, along which everything is contiguous.
         space.dims.push(1);
@@ -103,7 +115,11 @@ fn plan<'a>(
     let lanes = lanes(machine.kind, graph.widest(), inner);
     let linear = axes == 1;
     let rows: u64 = space.dims[..axes - 1].iter().map(|&d| d as u64).product();
-    let segments = if linear { inner / u64::from(lanes) } else { inner.div_ceil(lanes.into()) };
+    let segments = if linear {
+        inner / u64::from(lanes)
+    } else {
+        inner.div_ceil(lanes.into())
+    };
     let total = rows * segments;
     let runs = machine.kind == DeviceKind::Cpu;
     let workgroup = match machine.kind {
@@ -220,7 +236,9 @@ impl Body<'_> {
             let end = b.add(start, run);
             let end = x.min(b, end, total);
             let one = x.int(b, 1);
-            b.for_(start, end, one, false, |b, segment| self.segment(b, segment));
+            b.for_(start, end, one, false, |b, segment| {
+                self.segment(b, segment)
+            });
         } else {
             let inside = b.bin(BinOp::Lt, item, total);
             b.if_(inside, |b| self.segment(b, item));
@@ -250,7 +268,11 @@ impl Body<'_> {
         let lanes = self.shape.lanes;
         let width = x.int(b, lanes.into());
         if self.shape.axes == 1 {
-            let column = if lanes == 1 { segment } else { b.mul(segment, width) };
+            let column = if lanes == 1 {
+                segment
+            } else {
+                b.mul(segment, width)
+            };
             let bases = self.bases(b, &[]);
             return self.elements(b, &bases, column, lanes);
         }
@@ -274,17 +296,24 @@ impl Body<'_> {
     fn columns(&self, b: &mut Builder, bases: &[Value], start: Value) {
         let one = self.positions.int(b, 1);
         let inner = self.params.get("inner", 0, 0);
-        b.for_(start, inner, one, false, |b, column| self.elements(b, bases, column, 1));
+        b.for_(start, inner, one, false, |b, column| {
+            self.elements(b, bases, column, 1)
+        });
     }
 
     fn elements(&self, b: &mut Builder, bases: &[Value], column: Value, lanes: u8) {
         let last = self.shape.axes - 1;
         let walks = &self.shape.walks;
         let strides: Vec<Option<Value>> = (0..walks.len())
-            .map(|i| self.params.try_get("stride", i, last).filter(|_| walks[i].inner == Inner::Any))
+            .map(|i| {
+                self.params
+                    .try_get("stride", i, last)
+                    .filter(|_| walks[i].inner == Inner::Any)
+            })
             .collect();
-        let leaves =
-            self.reader.read(b, &walks[1..], &strides[1..], &bases[1..], column, lanes);
+        let leaves = self
+            .reader
+            .read(b, &walks[1..], &strides[1..], &bases[1..], column, lanes);
         let result = self.graph.build(b, &leaves, &self.constants);
         debug_assert_eq!(b.ty(result).scalar, compute_kind(self.graph.dtype));
         let result = b.cast(result, self.graph.dtype, CastMode::Saturate);

@@ -76,17 +76,26 @@ impl Machine {
 pub fn kernel_for(row: &Row, dtype: Scalar, kind: DeviceKind) -> Result<Kernel> {
     if !row.dtypes.contains(&dtype) {
         let takes: Vec<&str> = row.dtypes.iter().map(|d| d.name()).collect();
-        return Err(Error::dtype(row.name, [dtype], format!("it takes {}", takes.join(" "))));
+        return Err(Error::dtype(
+            row.name,
+            [dtype],
+            format!("it takes {}", takes.join(" ")),
+        ));
     }
     let machine = Machine::usual(kind);
     let graph = match row.kind {
         Kind::Map(op) => {
-            let leaves: Vec<Scalar> =
-                (0..op.inputs.count()).map(|i| op.inputs.dtype(i, dtype)).collect();
+            let leaves: Vec<Scalar> = (0..op.inputs.count())
+                .map(|i| op.inputs.dtype(i, dtype))
+                .collect();
             graph::Graph::of_map(row.name, &op, &leaves, op.output.dtype(dtype), 1 << 20)
         }
         Kind::Cast(cast) => {
-            let to = if dtype == Scalar::F32 { Scalar::F16 } else { Scalar::F32 };
+            let to = if dtype == Scalar::F32 {
+                Scalar::F16
+            } else {
+                Scalar::F32
+            };
             graph::Graph::of_cast(cast.mode, dtype, to, 1 << 20)
         }
         Kind::Create(_) => graph::Graph::of_scalars(row.name == "iota", dtype, 1 << 20),
@@ -104,7 +113,11 @@ pub fn kernel_for(row: &Row, dtype: Scalar, kind: DeviceKind) -> Result<Kernel> 
 pub fn sample_kernels(kind: DeviceKind) -> Vec<Kernel> {
     table::rows()
         .filter_map(|row| {
-            let dtype = if row.dtypes.contains(&Scalar::F32) { Scalar::F32 } else { row.dtypes[0] };
+            let dtype = if row.dtypes.contains(&Scalar::F32) {
+                Scalar::F32
+            } else {
+                row.dtypes[0]
+            };
             kernel_for(row, dtype, kind).ok()
         })
         .collect()

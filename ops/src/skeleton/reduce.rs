@@ -81,7 +81,12 @@ pub(crate) fn reduce(
     }
     let graph = Graph::new(expr);
     let machine = Machine::of(out);
-    let run = Run { name, op, expr, ctx: out.context() };
+    let run = Run {
+        name,
+        op,
+        expr,
+        ctx: out.context(),
+    };
     let plan = plan(name, &graph, axes, machine, None);
     let memory = out.buffer();
     if plan.parts == 1 {
@@ -101,7 +106,9 @@ pub(crate) fn reduce(
     let mut second = self::plan(name, &joined, &[1], machine, Some(position));
     // What `finish` divides by is the whole reduction's count.
     let count = axes.iter().map(|&a| expr.shape()[a] as i64).product();
-    second.scalars.index(("count", 0, 0), second.shape.index, count);
+    second
+        .scalars
+        .index(("count", 0, 0), second.shape.index, count);
     run.launch(&second, &joined, std::slice::from_ref(memory))
 }
 
@@ -135,8 +142,11 @@ impl Run<'_> {
             Source::Memory(buffer) => buffer.as_ref(),
             Source::Position => None,
         });
-        let mut args: Vec<Arg<'_>> =
-            outs.iter().chain(leaves).map(|b| Arg::Buffer(b.memory())).collect();
+        let mut args: Vec<Arg<'_>> = outs
+            .iter()
+            .chain(leaves)
+            .map(|b| Arg::Buffer(b.memory()))
+            .collect();
         args.extend(plan.scalars.0.iter().map(|(_, c)| Arg::Scalar(*c)));
         self.ctx
             .launch(self.name, &program, plan.groups, &args)
@@ -185,7 +195,9 @@ fn plan<'a>(
     machine: Machine,
     joins: Option<Scalar>,
 ) -> Plan<'a> {
-    let kept: Vec<usize> = (0..graph.shape.len()).filter(|a| !axes.contains(a)).collect();
+    let kept: Vec<usize> = (0..graph.shape.len())
+        .filter(|a| !axes.contains(a))
+        .collect();
     let space = |axes: &[usize]| {
         let pick = |v: &[i64]| axes.iter().map(|&a| v[a]).collect::<Vec<i64>>();
         let mut s = Space {
@@ -199,7 +211,10 @@ fn plan<'a>(
         }
         s
     };
-    let operands = graph.leaves.iter().map(|l| (&graph.shape[..], &l.strides[..], l.offset));
+    let operands = graph
+        .leaves
+        .iter()
+        .map(|l| (&graph.shape[..], &l.strides[..], l.offset));
     let mut index = index_width(operands);
     if crate::shape::numel(&graph.shape) >= 1 << 31 {
         index = Scalar::U64;
@@ -228,7 +243,11 @@ fn plan<'a>(
         (_, true) => (Along::Reduced, fit(last(&reduced))),
         _ => (Along::Reduced, 1),
     };
-    let axis = if along == Along::Outputs { last(&kept) } else { last(&reduced) };
+    let axis = if along == Along::Outputs {
+        last(&kept)
+    } else {
+        last(&reduced)
+    };
     let segments = axis.div_ceil(lanes.into());
     let workgroup = match (machine.kind, grouped) {
         (DeviceKind::Cpu, _) => 1,
@@ -255,7 +274,10 @@ fn plan<'a>(
             (DeviceKind::Interpreter, true) => 1,
             (_, false) => 4 * u64::from(workgroup),
         };
-    let wanted = busy.div_ceil(tasks.max(1)).min(count / least).max(count.div_ceil(longest));
+    let wanted = busy
+        .div_ceil(tasks.max(1))
+        .min(count / least)
+        .max(count.div_ceil(longest));
     // Joining is not cut again: a part's accumulators are few.
     let parts = if joins.is_some() { 1 } else { wanted.max(1) };
     // Reduced positions are handed out in steps: vectors along the last axis, or single ones.
@@ -275,7 +297,11 @@ fn plan<'a>(
     let run = (tasks / (4 * u64::from(machine.units))).clamp(1, 4096);
     let blocks = if runs { tasks.div_ceil(run) } else { tasks };
     let workers = parts * blocks;
-    let groups = if grouped { workers } else { workers.div_ceil(workgroup.into()) };
+    let groups = if grouped {
+        workers
+    } else {
+        workers.div_ceil(workgroup.into())
+    };
 
     let mut p = Scalars::default();
     p.index(("tasks", 0, 0), index, tasks as i64);
@@ -327,7 +353,10 @@ fn plan<'a>(
         skeleton: "reduce",
         op: name,
         nodes: &graph.nodes,
-        dtypes: [graph.dtype].into_iter().chain(graph.leaves.iter().map(|l| l.dtype)).collect(),
+        dtypes: [graph.dtype]
+            .into_iter()
+            .chain(graph.leaves.iter().map(|l| l.dtype))
+            .collect(),
         walks: walks.collect(),
         kept_axes: kept.dims.len(),
         reduced_axes: reduced.dims.len(),
@@ -348,7 +377,12 @@ fn plan<'a>(
         joins: joins.is_some(),
         parts: parts > 1,
     };
-    Plan { shape, scalars: p, groups: machine.grid(groups), parts }
+    Plan {
+        shape,
+        scalars: p,
+        groups: machine.grid(groups),
+        parts,
+    }
 }
 
 /// The accumulator kinds of a reduction, found by building its identity once.

@@ -1,6 +1,8 @@
 //! Arithmetic.
 
-use super::{Domain, FLOATS, Inputs::Same as In, Limit, NUMBERS, Output::Same, SIGNED, exact, map_rows};
+use super::{
+    Domain, FLOATS, Inputs::Same as In, Limit, NUMBERS, Output::Same, SIGNED, exact, map_rows,
+};
 use crate::num::Num;
 use suanzi_codegen::ir::{BinOp, UnOp};
 use suanzi_codegen::{Builder, Scalar, Value};

@@ -1,6 +1,8 @@
 //! Logic, comparison and selection.
 
-use super::{ALL, Domain, FLOATS, Inputs, Inputs::Same as In, NUMBERS, Output, Output::Same, exact, map_rows};
+use super::{
+    ALL, Domain, FLOATS, Inputs, Inputs::Same as In, NUMBERS, Output, Output::Same, exact, map_rows,
+};
 use crate::num::Num;
 use std::cmp::Ordering;
 use suanzi_codegen::ir::{BinOp, UnOp};

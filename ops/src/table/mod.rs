@@ -238,9 +238,7 @@ use Scalar::*;
 /// Every dtype.
 pub const ALL: &[Scalar] = &Scalar::ALL;
 /// Integers and floats.
-pub const NUMBERS: &[Scalar] = &[
-    I8, I16, I32, I64, U8, U16, U32, U64, F16, Bf16, F32, F64,
-];
+pub const NUMBERS: &[Scalar] = &[I8, I16, I32, I64, U8, U16, U32, U64, F16, Bf16, F32, F64];
 /// Signed integers and floats.
 pub const SIGNED: &[Scalar] = &[I8, I16, I32, I64, F16, Bf16, F32, F64];
 /// Floats.

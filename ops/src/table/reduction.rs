@@ -38,7 +38,10 @@ pub const ROWS: &[&Row] = &[
             identity: |b, ty, _| vec![b.int(ty, 1)],
             combine: |b, x, y| vec![b.mul(x[0], y[0])],
             reference: |t, xs| match t.is_int() {
-                true => Num::Int(xs.iter().fold(1i128, |p, x| p.wrapping_mul(x.int()) & u64::MAX as i128)),
+                true => Num::Int(
+                    xs.iter()
+                        .fold(1i128, |p, x| p.wrapping_mul(x.int()) & u64::MAX as i128),
+                ),
                 false => Num::Float(xs.iter().map(|x| x.float()).product()),
             },
             domain: Domain::NearOne,
@@ -150,14 +153,22 @@ const TRUTH: Reduce = Reduce {
 };
 
 fn float_limit(dtype: Scalar, limit: Limit) -> Limit {
-    if dtype.is_float() { limit } else { Limit::Exact }
+    if dtype.is_float() {
+        limit
+    } else {
+        Limit::Exact
+    }
 }
 
 /// The greatest (or least) value of a kind, infinities included.
 fn extreme(b: &mut Builder, ty: Type, greatest: bool) -> Value {
     let s = ty.scalar;
     if s.is_float() {
-        let inf = if greatest { f64::INFINITY } else { f64::NEG_INFINITY };
+        let inf = if greatest {
+            f64::INFINITY
+        } else {
+            f64::NEG_INFINITY
+        };
         return b.float(ty, inf);
     }
     let (lo, hi) = int_range(s);
@@ -195,7 +206,11 @@ fn exact_sum(dtype: Scalar, xs: &[Num]) -> Num {
     let (mut sum, mut lost) = (0.0f64, 0.0f64);
     for x in xs.iter().map(|x| x.float()) {
         let next = sum + x;
-        lost += if sum.abs() >= x.abs() { (sum - next) + x } else { (x - next) + sum };
+        lost += if sum.abs() >= x.abs() {
+            (sum - next) + x
+        } else {
+            (x - next) + sum
+        };
         sum = next;
     }
     Num::Float(if sum.is_finite() { sum + lost } else { sum })

@@ -23,7 +23,8 @@ pub(super) fn build(
     let kind = compute_kind(graph.dtype);
     let components = accumulator(op, kind, shape.position);
     let outs: Vec<Place> = if shape.parts {
-        let declare = |(i, &s): (usize, &Scalar)| b.buffer(&format!("part{i}"), s, Access::ReadWrite);
+        let declare =
+            |(i, &s): (usize, &Scalar)| b.buffer(&format!("part{i}"), s, Access::ReadWrite);
         components.iter().enumerate().map(declare).collect()
     } else {
         vec![b.buffer("out", op.output.dtype(graph.dtype), Access::ReadWrite)]
@@ -123,7 +124,9 @@ impl Fold<'_> {
                 let first = b.mul(block, run);
                 let past = b.add(first, run);
                 let past = self.x.min(b, past, self.p("tasks"));
-                b.for_(first, past, one, false, |b, task| self.task(b, task, part, steps));
+                b.for_(first, past, one, false, |b, task| {
+                    self.task(b, task, part, steps)
+                });
             } else {
                 self.task(b, block, part, steps);
             }
@@ -136,18 +139,30 @@ impl Fold<'_> {
         if s.along == Along::Reduced {
             let coords = self.x.unravel(b, &self.params, "kept", s.kept_axes, task);
             let bases = self.bases(b, &coords);
-            let segment = Segment { bases, column: None, output: task, lanes: 1 };
+            let segment = Segment {
+                bases,
+                column: None,
+                output: task,
+                lanes: 1,
+            };
             return self.output(b, segment, part, steps);
         }
         let (row, piece) = self.x.div_rem(b, task, self.p("pieces"));
-        let coords = self.x.unravel(b, &self.params, "kept", s.kept_axes - 1, row);
+        let coords = self
+            .x
+            .unravel(b, &self.params, "kept", s.kept_axes - 1, row);
         let bases = self.bases(b, &coords);
         let lanes = self.x.int(b, s.lanes.into());
         let column = b.mul(piece, lanes);
         let at = |b: &mut Builder, column: Value, lanes: u8| {
             let output = self.x.step(b, column, row, self.p("axis"));
             let bases = bases.clone();
-            let segment = Segment { bases, column: Some(column), output, lanes };
+            let segment = Segment {
+                bases,
+                column: Some(column),
+                output,
+                lanes,
+            };
             self.output(b, segment, part, steps);
         };
         if s.whole {
@@ -159,7 +174,11 @@ impl Fold<'_> {
         b.if_else(
             fits,
             |b| at(b, column, s.lanes),
-            |b| b.for_(column, self.p("axis"), one, false, |b, column| at(b, column, 1)),
+            |b| {
+                b.for_(column, self.p("axis"), one, false, |b, column| {
+                    at(b, column, 1)
+                })
+            },
         );
     }
 
@@ -411,7 +430,10 @@ impl Fold<'_> {
             }
         };
         let take = |b: &mut Builder, at: Value| -> Vec<Value> {
-            self.shared.iter().map(|&place| b.load(place, at, 1, true)).collect()
+            self.shared
+                .iter()
+                .map(|&place| b.load(place, at, 1, true))
+                .collect()
         };
         put(b, acc);
         b.barrier(ir::Barrier::Shared);
@@ -436,7 +458,11 @@ impl Fold<'_> {
     fn store(&self, b: &mut Builder, segment: &Segment, part: Value, acc: &[Value]) {
         if !self.shape.parts {
             let result = (self.op.finish)(b, acc, self.p("count"));
-            let result = b.cast(result, self.op.output.dtype(self.graph.dtype), CastMode::Saturate);
+            let result = b.cast(
+                result,
+                self.op.output.dtype(self.graph.dtype),
+                CastMode::Saturate,
+            );
             let aligned = self.shape.whole || segment.lanes == 1;
             return b.store(self.outs[0], segment.output, result, aligned);
         }
