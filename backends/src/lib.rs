@@ -1,7 +1,7 @@
 //! Devices: one trait ([`Device`]), the drivers behind it, and what wraps any of them once.
 //!
 //! - [`device`], [`caps`], [`error`], [`vendor`]: the contract; [`check`]: what all devices refuse.
-//! - [`cpu`], [`opencl`], `vulkan`: the drivers, each built in or loaded at run time.
+//! - [`cpu`], [`opencl`], [`vulkan`]: the drivers, each built in or loaded at run time.
 //! - [`registry`]: which devices there are.
 //! - [`Context`]: buffer [`pool`], program cache (memory and disk) and dispatch [`log`] around a
 //!   device.
@@ -20,6 +20,7 @@ pub mod opencl;
 pub mod pool;
 pub mod registry;
 pub mod vendor;
+pub mod vulkan;
 
 pub use caps::{Caps, DeviceKind};
 pub use context::{Context, Settings};

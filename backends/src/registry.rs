@@ -6,7 +6,7 @@
 use crate::caps::DeviceKind;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::{cpu, opencl};
+use crate::{cpu, opencl, vulkan};
 use std::sync::Arc;
 
 type Opened = Arc<dyn Device>;
@@ -27,6 +27,11 @@ const BACKENDS: &[Backend] = &[
         name: "opencl",
         enumerate: || Ok(shared(opencl::devices()?)),
         open: |number| Ok(opencl::device(number)?.map(|d| Arc::new(d) as Opened)),
+    },
+    Backend {
+        name: "vulkan",
+        enumerate: vulkan::enumerate,
+        open: vulkan::open,
     },
     Backend {
         name: "cpu",

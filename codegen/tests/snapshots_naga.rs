@@ -40,16 +40,25 @@ fn little() -> Target {
     })
 }
 
+/// The samples that a target can run, legalised for it.
 fn samples(target: &Target) -> Vec<Kernel> {
-    let legal = |k: Kernel| legalise(&k, target).ok();
-    // Kernels that only the legaliser makes fit.
-    const WIDE: [&str; 3] = ["cast_select", "integers", "half_storage"];
     SAMPLES
         .iter()
-        .filter(|s| !WIDE.contains(&s.name))
         .map(|s| (s.kernel)().unwrap_or_else(|e| panic!("{}: {e}", s.name)))
-        .filter_map(legal)
+        .filter_map(|k| legalise(&k, target).ok())
         .collect()
+}
+
+#[test]
+fn only_what_an_adapter_lacks_is_left_out() {
+    assert_eq!(samples(&everything()).len(), SAMPLES.len());
+    let names: Vec<String> = samples(&little()).into_iter().map(|k| k.name).collect();
+    let missing: Vec<&str> = SAMPLES
+        .iter()
+        .map(|s| s.name)
+        .filter(|name| !names.iter().any(|n| n == name))
+        .collect();
+    assert_eq!(missing, ["subgroups", "fragments"]);
 }
 
 #[test]

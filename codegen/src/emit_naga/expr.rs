@@ -161,7 +161,6 @@ impl Lowerer<'_> {
                 let argument = expr;
                 return Ok(self.push(Expression::Relational { fun, argument }));
             }
-            UnOp::Popcount | UnOp::Clz if ty.scalar.bytes() == 8 => return self.count_64(op, a),
             UnOp::Popcount | UnOp::Clz if ty.scalar.bytes() != 4 => {
                 return Err(format!("{op:?} of {ty}: it must be legalised"));
             }
@@ -175,38 +174,6 @@ impl Lowerer<'_> {
             UnOp::Clz => MathFunction::CountLeadingZeros,
         };
         Ok(self.math(fun, expr, &[]))
-    }
-
-    /// Counting bits of 64-bit integers, which Vulkan does for 32 bits only.
-    fn count_64(&mut self, op: UnOp, a: Value) -> Check<Handle<Expression>> {
-        use BinaryOperator::{Add, Equal, ShiftRight};
-        let ty = self.kernel.ty(a);
-        let word = ty.with(Scalar::U32);
-        let bits = self.value(a)?;
-        let bits = self.cast(bits, naga::Scalar::U64);
-        let shift = self.every_lane(word, 32)?;
-        let high = self.binary(ShiftRight, bits, shift);
-        let [low, high] = [bits, high].map(|h| self.cast(h, naga::Scalar::U32));
-        let fun = match op {
-            UnOp::Popcount => MathFunction::CountOneBits,
-            _ => MathFunction::CountLeadingZeros,
-        };
-        let [low_count, high_count] = [low, high].map(|h| self.math(fun, h, &[]));
-        let sum = self.binary(Add, low_count, high_count);
-        let count = match op {
-            UnOp::Popcount => sum,
-            _ => {
-                // Where the upper word is empty its count is 32, and the lower word's adds to it.
-                let zero = self.every_lane(word, 0)?;
-                let condition = self.binary(Equal, high, zero);
-                self.push(Expression::Select {
-                    condition,
-                    accept: sum,
-                    reject: high_count,
-                })
-            }
-        };
-        Ok(self.cast(count, scalar(ty.scalar)?))
     }
 
     fn binary_op(&mut self, op: BinOp, a: Value, b: Value) -> Check<Handle<Expression>> {
@@ -249,20 +216,16 @@ impl Lowerer<'_> {
         Ok(self.binary(op, left, right))
     }
 
-    /// A shift amount as naga wants it: u32, and within the width.
+    /// A shift amount as naga wants it, which is u32; the legaliser keeps it below the width.
     fn shift_amount(&mut self, ty: Type, amount: Value) -> Check<Handle<Expression>> {
-        let word = ty.with(Scalar::U32);
-        let mask = u64::from(ty.scalar.bits() - 1);
         if let Expr::Const(c) = *self.kernel.expr(amount) {
-            return self.every_lane(word, c.bits & mask);
+            return self.every_lane(ty.with(Scalar::U32), c.bits);
         }
         let h = self.value(amount)?;
-        let h = match ty.scalar {
+        Ok(match ty.scalar {
             Scalar::U32 => h,
             _ => self.cast(h, naga::Scalar::U32),
-        };
-        let mask = self.every_lane(word, mask)?;
-        Ok(self.binary(BinaryOperator::And, h, mask))
+        })
     }
 
     fn subgroup(

@@ -67,6 +67,8 @@ pub fn to_spirv_with(kernel: &Kernel, controls: &FloatControls) -> Result<Vec<u3
         zero_initialize_workgroup_memory: writer::ZeroInitializeWorkgroupMemoryMode::None,
         force_loop_bounding: false,
         emit_int_div_checks: false,
+        // Kernels have no inputs and outputs of 16 bits, and few drivers have the capability.
+        use_storage_input_output_16: false,
         ..writer::Options::default()
     };
     let words = writer::write_vec(&module, &info, &options, None)
@@ -103,6 +105,7 @@ const EXACT: &[Op] = &[
     Op::FDiv,
     Op::FRem,
     Op::VectorTimesScalar,
+    Op::FConvert,
     Op::FOrdEqual,
     Op::FOrdLessThan,
     Op::FOrdLessThanEqual,
