@@ -19,6 +19,11 @@ __device__ inline unsigned short sz_to_half(float f) {
 }
 ";
 
+const EXTREMA: &str = "\
+#define SZ_ATOMIC_MIN(p, v) atomicMin(p, v)
+#define SZ_ATOMIC_MAX(p, v) atomicMax(p, v)
+";
+
 /// Exchanges with the mask of the subgroup's work-items: all of them take part, since subgroup
 /// operations stand in uniform control flow, but the last subgroup of a group may not be full.
 const EXCHANGES: &str = "\
@@ -74,6 +79,7 @@ pub const CUDA: Dialect = Dialect {
     preamble: &[
         (Need::Fragments, "#include <mma.h>\n"),
         (Need::F16, HALF),
+        (Need::ExtendedAtomic64, EXTREMA),
         (Need::Subgroups, EXCHANGES),
         (Need::Subgroups, SCANS),
     ],
@@ -82,6 +88,7 @@ pub const CUDA: Dialect = Dialect {
     max_lanes: 1,
 
     kernel: "extern \"C\" __global__ void __launch_bounds__($g) $k",
+    prologue: "",
     read_buffer: "const $t* __restrict__ $0",
     write_buffer: "$t* __restrict__ $0",
     shared: "__shared__ __align__(16) $t $0[$1]",
@@ -171,8 +178,8 @@ pub const CUDA: Dialect = Dialect {
             "atomicAdd($p, $0)",
             "($t)atomicAdd(($u*)$p, ($u)$0)",
         ),
-        (AtomicOp::Min, "atomicMin($p, $0)", "atomicMin($p, $0)"),
-        (AtomicOp::Max, "atomicMax($p, $0)", "atomicMax($p, $0)"),
+        (AtomicOp::Min, "atomicMin($p, $0)", "SZ_ATOMIC_MIN($p, $0)"),
+        (AtomicOp::Max, "atomicMax($p, $0)", "SZ_ATOMIC_MAX($p, $0)"),
         (
             AtomicOp::And,
             "atomicAnd($p, $0)",

@@ -30,6 +30,8 @@ pub struct Dialect {
     /// The kernel's head, up to its parameter list. `$k`: name; `$0 $1 $2`: the work-group's axes;
     /// `$g`: their product.
     pub kernel: &'static str,
+    /// A statement before all others, or nothing.
+    pub prologue: &'static str,
     /// A read-only buffer parameter. `$t`: element; `$0`: name.
     pub read_buffer: &'static str,
     /// A written buffer parameter.
@@ -101,8 +103,8 @@ pub enum Need {
     ExtendedAtomic64,
     /// Subgroup operations and identity.
     Subgroups,
-    /// Exchanges between lanes of a subgroup.
-    Shuffles,
+    /// Aligned stores to buffers of 64 bytes and more.
+    Stream,
     /// Matrix fragments.
     Fragments,
 }
@@ -160,8 +162,6 @@ pub struct Bitcasts {
 /// `$p`: pointer; `$i`: index; `$s`: address space; `$m`: element type in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Vectors {
-    /// The kind that a vector of bool is held in, as 0 and all ones.
-    pub mask: &'static str,
     /// From scalars: `$0` is one for all lanes, or a list.
     pub compose: &'static str,
     /// Lane `$1` (a hexadecimal digit) of `$0`.
@@ -184,6 +184,8 @@ pub struct Vectors {
     pub store: &'static str,
     /// The inverse of `load_aligned`.
     pub store_aligned: &'static str,
+    /// As `store_aligned`, to a buffer, of 64 bytes and more: whole cache lines.
+    pub store_line: &'static str,
     /// As `load`, of f16 in memory.
     pub load_half: &'static str,
     /// As `load_aligned`, of f16 in memory.

@@ -18,19 +18,19 @@ impl Printer<'_> {
             | Expr::LoopIndex
             | Expr::AtomicResult => self.operand(v),
             Expr::Unary(op, a) => self.unary(*op, *a),
-            Expr::Binary(op, a, b) => self.binary(*op, *a, *b),
+            Expr::Binary(op, a, b) => self.binary(v, *op, *a, *b),
             Expr::Fma(a, b, c) => {
                 self.can_compute(ty)?;
                 let [a, b, c] = [self.operand(*a)?, self.operand(*b)?, self.operand(*c)?];
                 self.call(self.dialect.math.fma, ty, &[&a, &b, &c])
             }
             Expr::Select { cond, yes, no } => {
-                let [c, y, n] = [
-                    self.operand(*cond)?,
-                    self.operand(*yes)?,
-                    self.operand(*no)?,
-                ];
-                self.select(ty, &c, &y, &n)
+                let (y, n) = (self.operand_of(v, *yes)?, self.operand_of(v, *no)?);
+                if ty.lanes == 1 {
+                    return Ok(format!("{} ? {y} : {n}", self.operand(*cond)?));
+                }
+                let c = self.mask_operand(*cond, self.selecting_kind(v))?;
+                self.call(self.vectors()?.select, ty, &[&c, &y, &n])
             }
             Expr::Cast(a, _) => self.cast(v, *a),
             Expr::Bitcast(a) => {
@@ -48,7 +48,10 @@ impl Printer<'_> {
             }
             Expr::Extract(a, lane) => {
                 let vectors = self.vectors()?;
-                let (text, lane) = (self.operand(*a)?, format!("{lane:x}"));
+                let (mut text, lane) = (self.operand(*a)?, format!("{lane:x}"));
+                if matches!(k.expr(*a), Expr::Const(_)) {
+                    text = format!("({text})");
+                }
                 let lane = self.call(vectors.lane, ty, &[&text, &lane])?;
                 Ok(match ty.scalar {
                     Scalar::Bool => format!("{lane} != 0"),
@@ -118,11 +121,11 @@ impl Printer<'_> {
         }
     }
 
-    fn binary(&mut self, op: BinOp, a: Value, b: Value) -> Text {
+    fn binary(&mut self, v: Value, op: BinOp, a: Value, b: Value) -> Text {
         use BinOp::*;
         let ty = self.kernel.ty(a);
         self.can_compute(ty)?;
-        let (a, b) = (self.operand(a)?, self.operand(b)?);
+        let (a, b) = (self.operand_of(v, a)?, self.operand_of(v, b)?);
         let symbol = match op {
             Add => "+",
             Sub => "-",
@@ -144,15 +147,11 @@ impl Printer<'_> {
             Min | Max => return self.extremum(op, ty, &a, &b),
         };
         let plain = format!("{a} {symbol} {b}");
-        if op.is_comparison() {
-            return match ty.lanes {
-                1 => Ok(plain),
-                _ => self.call(self.vectors()?.convert, ty.to_bool(), &[&plain]),
-            };
-        }
         match op {
             Rem if ty.scalar.is_float() => self.unlegalised(op, ty),
-            _ if ty.scalar.is_float() || ty.scalar == Scalar::Bool => Ok(plain),
+            _ if op.is_comparison() || ty.scalar.is_float() || ty.scalar == Scalar::Bool => {
+                Ok(plain)
+            }
             Add | Sub | Mul | Shl => self.wrapping(symbol, ty, Some(&a), &b),
             _ => self.narrowed(ty, plain),
         }
@@ -221,24 +220,6 @@ impl Printer<'_> {
         }
     }
 
-    fn select(&mut self, ty: Type, cond: &str, yes: &str, no: &str) -> Text {
-        if ty.lanes == 1 {
-            return Ok(format!("{cond} ? {yes} : {no}"));
-        }
-        let v = self.vectors()?;
-        // A mask has the width that the operands have in registers.
-        let mask = match ty.scalar {
-            Scalar::Bool => None,
-            Scalar::F16 if self.holds_f16_in_f32() => Some(Scalar::I32),
-            s => Some(s.to_signed()),
-        };
-        let cond = match mask {
-            Some(mask) if mask.bytes() > 1 => self.call(v.convert, ty.with(mask), &[cond])?,
-            _ => cond.to_string(),
-        };
-        self.call(v.select, ty, &[&cond, yes, no])
-    }
-
     fn cast(&mut self, v: Value, a: Value) -> Text {
         let (from, to) = (self.kernel.ty(a), self.kernel.ty(v));
         let text = self.operand(a)?;
@@ -266,14 +247,14 @@ impl Printer<'_> {
             (_, _, 1) => Ok(format!("({ty}){text}")),
             (s, Scalar::Bool, n) => {
                 let zero = self.literal(Const { scalar: s, bits: 0 }, n)?;
-                let mask = format!("{text} != {zero}");
-                self.call(self.vectors()?.convert, to, &[&mask])
+                Ok(format!("{text} != {zero}"))
             }
             (Scalar::Bool, _, n) => {
                 let one = Const {
-                    scalar: Scalar::I8,
+                    scalar: self.mask_kind(a),
                     bits: 1,
                 };
+                let text = self.mask_operand(a, one.scalar)?;
                 let bit = format!("{text} & {}", self.literal(one, n)?);
                 self.call(self.vectors()?.convert, to, &[&bit])
             }
@@ -300,16 +281,12 @@ impl Printer<'_> {
     }
 
     fn subgroup(&mut self, op: SubgroupOp, a: Value, arg: Option<Value>) -> Text {
-        use SubgroupOp::*;
         self.subgroups_exist()?;
         let ty = self.kernel.ty(a);
         let row = self.dialect.subgroups.iter().find(|r| r.0 == op);
         let (_, template) =
             row.ok_or_else(|| format!("subgroup {op:?}: {} lacks it", self.dialect.name))?;
         self.need(Need::Subgroups, 1);
-        if matches!(op, Shuffle | ShuffleXor | ShuffleDown) {
-            self.need(Need::Shuffles, 1);
-        }
         let a = self.operand(a)?;
         let arg = arg.map_or(Ok(String::new()), |v| self.operand(v))?;
         let t = self.type_name(ty)?;

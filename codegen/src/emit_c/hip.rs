@@ -1,5 +1,6 @@
 //! HIP C++ as HIPRTC and hipcc compile it: CUDA's table but for exchanges without masks, the
-//! compiler's own `_Float16`, and fragments, which HIP has none of that are portable.
+//! compiler's own `_Float16`, and what HIP lacks: signed 64-bit atomic extrema and portable
+//! fragments.
 
 use super::cuda::{CUDA, SCANS};
 use super::dialect::*;
@@ -19,12 +20,29 @@ const EXCHANGES: &str = "\
 #define SZ_ANY(v) __any(v)
 ";
 
+/// ROCm gained the signed overloads late; a loop serves every version.
+const EXTREMA: &str = "\
+template <class T> __device__ inline T sz_atomic_extremum(T* p, T v, bool larger) {
+    unsigned long long* bits = (unsigned long long*)p;
+    unsigned long long old = *bits, seen;
+    do {
+        seen = old;
+        const T best = ((T)seen < v) == larger ? v : (T)seen;
+        old = atomicCAS(bits, seen, (unsigned long long)best);
+    } while (old != seen);
+    return (T)old;
+}
+#define SZ_ATOMIC_MIN(p, v) sz_atomic_extremum(p, v, false)
+#define SZ_ATOMIC_MAX(p, v) sz_atomic_extremum(p, v, true)
+";
+
 /// The table.
 pub const HIP: Dialect = Dialect {
     name: "hip",
     options: &["-ffp-contract=off"],
     preamble: &[
         (Need::Always, INCLUDE),
+        (Need::ExtendedAtomic64, EXTREMA),
         (Need::Subgroups, EXCHANGES),
         (Need::Subgroups, SCANS),
     ],

@@ -17,8 +17,7 @@ impl Printer<'_> {
             Scalar::Bf16 => c.bits.to_string(),
             _ => self.scalar_literal(c)?,
         };
-        let text = self.compose(c.scalar.x(lanes), &all)?;
-        Ok(format!("({text})"))
+        self.compose(c.scalar.x(lanes), &all)
     }
 
     fn scalar_literal(&mut self, c: Const) -> Text {

@@ -6,6 +6,9 @@ use super::template::{Args, expand};
 use crate::ir::*;
 use crate::types::{Scalar, Type};
 
+/// A store that covers whole lines of so many bytes need not read them first.
+const CACHE_LINE: usize = 64;
+
 impl Printer<'_> {
     /// `lanes` elements from an index.
     pub fn load(&mut self, place: Place, index: Value, ty: Type, aligned: bool) -> Text {
@@ -25,10 +28,16 @@ impl Printer<'_> {
     pub fn store(&mut self, place: Place, index: Value, value: Value, aligned: bool) -> Text {
         let (half, lanes) = (self.is_half(place), self.kernel.ty(value).lanes);
         let text = self.operand(value)?;
+        let bytes = usize::from(lanes) * self.elem(place)?.bytes();
+        let line = matches!(place, Place::Buffer(_)) && bytes >= CACHE_LINE;
         let template = match (lanes, half, aligned) {
             (1, false, _) => "$p[$i] = $0;",
             (1, true, _) => self.dialect.half.store,
             (_, false, false) => self.vectors()?.store,
+            (_, false, true) if line => {
+                self.need(Need::Stream, 1);
+                self.vectors()?.store_line
+            }
             (_, false, true) => self.vectors()?.store_aligned,
             (_, true, false) => self.vectors()?.store_half,
             (_, true, true) => self.vectors()?.store_half_aligned,
@@ -46,6 +55,9 @@ impl Printer<'_> {
     ) -> Text {
         let elem = self.elem(place)?;
         let memory = self.memory_type(elem)?;
+        if self.is_half(place) {
+            self.need(Need::F16, 1);
+        }
         let (p, i, n) = (self.pointer(place)?, self.operand(index)?, suffix(lanes));
         let args = Args {
             operands: &[value],

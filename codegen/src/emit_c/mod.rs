@@ -1,6 +1,7 @@
 //! Prints a legalised kernel in one of the C family of kernel languages.
 //!
-//! There is one printer ([`print`], [`expr`], [`memory`], [`fragment`], [`literal`]) and a table
+//! There is one printer ([`print`], [`expr`], [`memory`], [`fragment`], [`mask`],
+//! [`literal`]) and a table
 //! for each dialect ([`opencl`], [`cuda`], [`hip`]); [`mod@dialect`] says what is in a table. A new
 //! vendor is a new table, never a branch in the printer.
 //!
@@ -19,6 +20,7 @@ mod expr;
 mod fragment;
 mod hip;
 mod literal;
+mod mask;
 mod memory;
 mod opencl;
 mod print;

@@ -4,19 +4,42 @@ use super::dialect::*;
 use crate::ir::{AtomicOp, SubgroupOp};
 use crate::target::Support;
 
+/// To f16 and back by way of memory: the built-ins are conversion instructions where a device has
+/// them, and twice as fast on PoCL as rounding in integer arithmetic.
 const ROUND_F16: &str = "\
-/* The nearest f16, ties to even, held in f32. Below 2^-14 the spacing of f16 is that of f32 in
-   [0.5, 1), so an addition rounds. */
 inline float$n sz_round_half$n(float$n x) {
-    const uint$n bits = as_uint$n(x);
-    const uint$n sign = bits & 0x80000000u;
-    const uint$n size = bits ^ sign;
-    uint$n r = (size + 0xfffu + ((size >> 13) & 1u)) & 0xffffe000u;
-    r = select(r, (uint$n)(0x7f800000u), r >= 0x47800000u);
-    r = select(r, as_uint$n((as_float$n(size) + 0.5f) - 0.5f), size < 0x38800000u);
-    r = select(r, (uint$n)(0x7fc00000u), size > 0x7f800000u);
-    return as_float$n(r | sign);
+    ushort$n h;
+    vstore_half$n_rte(x, 0, (__private half*)&h);
+    return vload_half$n(0, (const __private half*)&h);
 }
+";
+
+/// Compilers for CPUs with AVX-512 (PoCL's) turn `c ? constant : x` into a load under a mask. While no
+/// lane ever takes the constant, the page that it lies in stays unmapped, and each such load costs
+/// hundreds of cycles: 25 to 90 times the kernel's time, seen in remainders and guarded divisions. One
+/// plain load per launch maps the page.
+const TOUCH: &str = "\
+#ifdef __AVX512F__
+__constant uint sz_page = 1u;
+#define SZ_TOUCH() if (get_global_id(0) == 0) (void)*(volatile __constant uint*)&sz_page
+#else
+#define SZ_TOUCH()
+#endif
+";
+
+/// Stores past the caches, where a program is compiled with `-DSZ_STREAM` and the compiler knows
+/// how. On PoCL they make `a + b` over arrays larger than the last-level cache 1.4 to 1.6 times as
+/// fast, and slow down up to three times what fits the caches or is updated in place: so they are
+/// for those who know the sizes, and off unless asked for.
+const STREAM: &str = "\
+#if defined(SZ_STREAM) && defined(__has_builtin)
+#if __has_builtin(__builtin_nontemporal_store)
+#define SZ_STREAM_STORE(p, v) __builtin_nontemporal_store(v, p)
+#endif
+#endif
+#ifndef SZ_STREAM_STORE
+#define SZ_STREAM_STORE(p, v) (*(p) = (v))
+#endif
 ";
 
 /// The table.
@@ -42,21 +65,17 @@ pub const OPENCL: Dialect = Dialect {
             Need::Subgroups,
             "#pragma OPENCL EXTENSION cl_khr_subgroups : enable\n",
         ),
-        (
-            Need::Shuffles,
-            "#ifdef cl_khr_subgroup_shuffle\n\
-             #pragma OPENCL EXTENSION cl_khr_subgroup_shuffle : enable\n\
-             #pragma OPENCL EXTENSION cl_khr_subgroup_shuffle_relative : enable\n\
-             #endif\n",
-        ),
         (Need::Always, "#pragma OPENCL FP_CONTRACT OFF\n"),
+        (Need::Always, TOUCH),
         (Need::RoundF16, ROUND_F16),
+        (Need::Stream, STREAM),
     ],
 
     f16: Support::Storage,
     max_lanes: 16,
 
     kernel: "__kernel __attribute__((reqd_work_group_size($0, $1, $2)))\nvoid $k",
+    prologue: "SZ_TOUCH();",
     read_buffer: "const __global $t* restrict $0",
     write_buffer: "__global $t* restrict $0",
     shared: "__local $t $0[$1] __attribute__((aligned(128)))",
@@ -98,7 +117,6 @@ pub const OPENCL: Dialect = Dialect {
         to_f64: "as_$t($0)",
     },
     vectors: Some(&Vectors {
-        mask: "char",
         compose: "($t)($0)",
         lane: "$0.s$1",
         convert: "convert_$t($0)",
@@ -110,6 +128,7 @@ pub const OPENCL: Dialect = Dialect {
         load_aligned: "*(const $s$m$n*)($p + $i)",
         store: "vstore$n($0, 0, $p + $i);",
         store_aligned: "*($s$m$n*)($p + $i) = $0;",
+        store_line: "SZ_STREAM_STORE(($s$m$n*)($p + $i), $0);",
         load_half: "vload_half$n(0, $p + $i)",
         load_half_aligned: "vloada_half$n(0, $p + $i)",
         store_half: "vstore_half$n_rte($0, 0, $p + $i);",

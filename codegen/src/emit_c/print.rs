@@ -1,6 +1,7 @@
 //! The frame of a source: preamble, head, declarations, statements. Also names and types.
 
 use super::dialect::{Dialect, Need};
+use super::mask;
 use super::template::{Args, expand};
 use crate::ir::*;
 use crate::target::{Support, Target};
@@ -19,6 +20,8 @@ pub struct Printer<'a> {
     /// Pieces of the preamble that the text so far relies on, with the lane count.
     needs: BTreeSet<(Need, u8)>,
     uses: Vec<Use>,
+    /// See [`super::mask`].
+    pub masks: Vec<Option<Scalar>>,
     out: String,
     depth: usize,
 }
@@ -42,6 +45,7 @@ pub fn source(kernel: &Kernel, dialect: &Dialect, target: &Target) -> Text {
         target,
         needs: BTreeSet::new(),
         uses: uses(kernel),
+        masks: mask::kinds(kernel, target.f16 != Support::Native),
         out: String::new(),
         depth: 0,
     };
@@ -50,6 +54,9 @@ pub fn source(kernel: &Kernel, dialect: &Dialect, target: &Target) -> Text {
     p.line(&format!("{head} {{"));
     p.depth += 1;
     p.declarations()?;
+    if !dialect.prologue.is_empty() {
+        p.line(dialect.prologue);
+    }
     p.depth -= 1;
     p.block(&kernel.body)?;
     p.line("}");
@@ -222,12 +229,17 @@ impl Printer<'_> {
     fn stmt(&mut self, stmt: &Stmt) -> Result<(), String> {
         match stmt {
             Stmt::Emit(v) => {
-                let ty = self.type_name(self.kernel.ty(*v))?;
-                let text = self.expr(*v)?;
+                let (ty, text) = (self.value_type(*v)?, self.expr(*v)?);
                 self.line(&format!("const {ty} v{} = {text};", v.0));
             }
             Stmt::StoreVar(id, v) => {
-                let text = self.operand(*v)?;
+                let text = match self.kernel.ty(*v).lanes {
+                    1 => self.operand(*v)?,
+                    _ if self.kernel.ty(*v).scalar == Scalar::Bool => {
+                        self.mask_operand(*v, mask::DEFAULT)?
+                    }
+                    _ => self.operand(*v)?,
+                };
                 self.line(&format!("x{} = {text};", id.0));
             }
             Stmt::Store {
@@ -317,7 +329,7 @@ impl Printer<'_> {
         }
         let vectors = self.dialect.vectors.as_ref();
         let scalar = match ty.scalar {
-            Scalar::Bool if lanes > 1 => vectors.map_or("", |v| v.mask),
+            Scalar::Bool if lanes > 1 => self.dialect.types[mask::DEFAULT as usize],
             Scalar::F16 if self.holds_f16_in_f32() => self.dialect.types[Scalar::F32 as usize],
             s => self.dialect.types[s as usize],
         };
@@ -345,10 +357,7 @@ impl Printer<'_> {
     pub fn memory_type(&mut self, elem: Scalar) -> Text {
         match elem {
             Scalar::Bool => Err("bool in memory: legalise first".into()),
-            Scalar::F16 if self.holds_f16_in_f32() => {
-                self.need(Need::F16, 1);
-                Ok(self.dialect.half.memory.to_string())
-            }
+            Scalar::F16 if self.holds_f16_in_f32() => Ok(self.dialect.half.memory.to_string()),
             s => self.type_name(s.into()),
         }
     }
