@@ -63,7 +63,7 @@ pub enum Error {
         /// The shapes.
         shapes: String,
         /// The device's error.
-        source: suanzi_backends::Error,
+        source: Box<suanzi_backends::Error>,
     },
 }
 
@@ -107,7 +107,7 @@ impl Error {
         Error::Backend {
             op: op.to_string(),
             shapes: list(shapes),
-            source,
+            source: Box::new(source),
         }
     }
 }

@@ -49,7 +49,7 @@ fn views_broadcast_and_fuse_into_one_launch() {
         let column = iota(&ctx, &[3, 1]);
         let (y, log) = ctx.trace(|| {
             let t = x.transpose(0, 1).unwrap().flip(0).unwrap();
-            let sum = ops::add(&t, &column.transpose(0, 1).unwrap()).unwrap();
+            let sum = ops::add(&t, column.transpose(0, 1).unwrap()).unwrap();
             let chain = ops::mul(ops::abs(ops::neg(sum).unwrap()).unwrap(), 2.0).unwrap();
             chain.eval().unwrap()
         });

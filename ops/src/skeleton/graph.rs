@@ -10,6 +10,9 @@ use suanzi_backends::Buffer;
 use suanzi_codegen::ir::{CastMode, Const};
 use suanzi_codegen::{Builder, Scalar, Value};
 
+/// A row's kernel expression.
+type Build = fn(&mut Builder, &[Value]) -> Value;
+
 /// A flattened expression.
 pub struct Graph {
     /// What is read.
@@ -18,7 +21,7 @@ pub struct Graph {
     pub scalars: Vec<Const>,
     /// Operations; operands come before their users and the last one is the result.
     pub nodes: Vec<Node>,
-    builds: Vec<Option<fn(&mut Builder, &[Value]) -> Value>>,
+    builds: Vec<Option<Build>>,
     /// Dtype of the result.
     pub dtype: Scalar,
     /// Shape of the result.
@@ -115,7 +118,7 @@ impl Graph {
         node
     }
 
-    fn push(&mut self, node: Node, build: Option<fn(&mut Builder, &[Value]) -> Value>) -> usize {
+    fn push(&mut self, node: Node, build: Option<Build>) -> usize {
         self.nodes.push(node);
         self.builds.push(build);
         self.nodes.len() - 1

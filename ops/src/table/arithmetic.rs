@@ -64,7 +64,7 @@ map_rows! {
     /// The smaller; NaN if either is, and `-0 < +0` (IEEE 754-2019 minimum).
     minimum(a, b): In(2), NUMBERS => Same, exact, Domain::Any,
         |b, x| b.bin(BinOp::Min, x[0], x[1]),
-        |_, x| two(x, i128::min, |a, b| smaller(a, b));
+        |_, x| two(x, i128::min, smaller);
 
     /// The larger; NaN if either is, and `-0 < +0` (IEEE 754-2019 maximum).
     maximum(a, b): In(2), NUMBERS => Same, exact, Domain::Any,
