@@ -46,6 +46,20 @@ map_rows! {
             },
         );
 
+    /// `(a - b)²`; integers wrap.
+    squared_difference(a, b): In(2), NUMBERS => Same, |t| match t {
+            // Two roundings of half an ULP, the first one doubled by the square.
+            Scalar::F32 => Limit::Ulp(3.0),
+            // f32 inside, then one rounding.
+            Scalar::F16 | Scalar::Bf16 => Limit::Ulp(1.0),
+            _ => Limit::Exact,
+        }, Domain::Any,
+        |b, x| {
+            let d = b.sub(x[0], x[1]);
+            b.mul(d, d)
+        },
+        |_, x| two(x, |a, b| (a - b).wrapping_mul(a - b), |a, b| (a - b) * (a - b));
+
     /// `-a`; integers wrap.
     neg(a): In(1), SIGNED => Same, exact, Domain::Any,
         |b, x| b.un(UnOp::Neg, x[0]),
