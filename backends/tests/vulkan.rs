@@ -222,6 +222,27 @@ fn transfers_begin_and_end_at_any_byte() {
 }
 
 #[test]
+fn threads_share_a_device() {
+    for d in devices() {
+        let program = d.compile(&affine(), None).expect("a program").program;
+        std::thread::scope(|scope| {
+            for t in 0..4u32 {
+                let (d, program) = (&*d, &program);
+                scope.spawn(move || {
+                    let x = upload(d, &vec![t; 500]);
+                    for _ in 0..100 {
+                        let args = [Arg::Buffer(&x), u32_arg(1), u32_arg(500)];
+                        d.launch(program, [16, 1, 1], &args).expect("a launch");
+                    }
+                    let expected: Vec<u32> = (0..500).map(|i| t + 100 * i).collect();
+                    assert_eq!(download::<u32>(d, &x), expected);
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn a_large_read_comes_in_pieces() {
     for d in devices() {
         let data: Vec<u32> = (0..9 << 20).collect();
@@ -296,6 +317,20 @@ fn bad_calls_are_refused_with_a_reason() {
             matches!(too_much, Some(Error::OutOfMemory { .. })),
             "{too_much:?}"
         );
+        // Allocates without touching it more than there is; all of it comes back.
+        for _ in 0..2 {
+            let mut taken = vec![];
+            let full = loop {
+                match d.alloc(caps.max_alloc) {
+                    Ok(memory) => taken.push(memory),
+                    Err(e) => break e,
+                }
+            };
+            assert!(matches!(full, Error::OutOfMemory { .. }), "{full}");
+            assert!(!taken.is_empty());
+            drop(taken);
+            d.sync().expect("the device is well");
+        }
         let x = upload(d, &[0u32; 4]);
         let invalid = |r: Result<(), Error>| {
             let e = r.expect_err("a refusal");

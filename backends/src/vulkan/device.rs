@@ -76,29 +76,16 @@ impl Vulkan {
         Ok(Range { buffer, at })
     }
 
-    /// Records a launch.
-    pub(super) fn launch_with(
+    /// Records a launch of what was checked: the buffers and the scalars' words, in order.
+    pub(super) fn record(
         &self,
         recorder: &mut Recorder,
-        program: &Program,
+        pipeline: &Pipeline,
         groups: [u32; 3],
-        args: &[Arg<'_>],
+        buffers: &[&wgpu::Buffer],
+        scalars: &[u32],
     ) -> Result<()> {
         let gpu = &self.gpu;
-        if groups.contains(&0) {
-            return Ok(());
-        }
-        let pipeline = program.get::<Pipeline>(&self.info)?;
-        check::groups(&self.info, &self.caps, &program.name, groups)?;
-        check::args(&self.info, &program.name, &pipeline.params, args)?;
-        let mut buffers = vec![];
-        let mut scalars = vec![];
-        for arg in args {
-            match arg {
-                Arg::Buffer(memory) => buffers.push(&memory.get::<Buffer>(&self.info)?.buffer),
-                Arg::Scalar(c) => emit_naga::pack_scalar(&mut scalars, c.scalar, c.bits),
-            }
-        }
         let mut entries: Vec<wgpu::BindGroupEntry<'_>> = buffers
             .iter()
             .enumerate()
@@ -109,7 +96,7 @@ impl Vulkan {
             .collect();
         let arena;
         if !scalars.is_empty() {
-            let (buffer, offset) = recorder.place_scalars(gpu, &scalars)?;
+            let (buffer, offset) = recorder.place_scalars(gpu, scalars)?;
             arena = buffer.clone();
             entries.push(wgpu::BindGroupEntry {
                 binding: entries.len() as u32,
@@ -186,7 +173,7 @@ impl Device for Vulkan {
 
     fn alloc(&self, bytes: u64) -> Result<Memory> {
         check::allocation(&self.info, &self.caps, bytes)?;
-        memory::alloc(&self.gpu, bytes)
+        memory::alloc(&self.gpu, bytes, self.caps.memory_bytes)
     }
 
     fn write(&self, dst: &Memory, offset: u64, data: &[u8]) -> Result<()> {
@@ -220,7 +207,21 @@ impl Device for Vulkan {
     }
 
     fn launch(&self, program: &Program, groups: [u32; 3], args: &[Arg<'_>]) -> Result<()> {
-        self.launch_with(&mut *self.recorder()?, program, groups, args)
+        if groups.contains(&0) {
+            return Ok(());
+        }
+        let pipeline: &Pipeline = program.get(&self.info)?;
+        check::groups(&self.info, &self.caps, &program.name, groups)?;
+        check::args(&self.info, &program.name, &pipeline.params, args)?;
+        let mut buffers = vec![];
+        let mut scalars = vec![];
+        for arg in args {
+            match arg {
+                Arg::Buffer(memory) => buffers.push(&memory.get::<Buffer>(&self.info)?.buffer),
+                Arg::Scalar(c) => emit_naga::pack_scalar(&mut scalars, c.scalar, c.bits),
+            }
+        }
+        self.record(&mut *self.recorder()?, pipeline, groups, &buffers, &scalars)
     }
 
     fn submit(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The opened wgpu device, and the failures that it reports at any time.
 
 use crate::error::{Error, Result};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A wgpu device and queue.
@@ -9,6 +10,8 @@ pub struct Gpu {
     pub queue: wgpu::Queue,
     /// The device's name in errors.
     pub id: String,
+    /// Bytes of memory in use.
+    pub used: Arc<AtomicU64>,
     failures: Arc<Mutex<Failures>>,
 }
 
@@ -58,6 +61,7 @@ impl Gpu {
             device,
             queue,
             id: id.to_string(),
+            used: Arc::default(),
             failures,
         })
     }

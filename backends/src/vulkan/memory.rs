@@ -6,9 +6,11 @@
 use super::device::Vulkan;
 use super::gpu::Gpu;
 use super::recorder::Recorder;
-use crate::device::{Arg, Memory, Program};
-use crate::error::Result;
-use suanzi_codegen::ir::{Access, BinOp, Builtin, Const, UnOp, Value};
+use crate::device::{Memory, Program};
+use crate::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use suanzi_codegen::ir::{Access, BinOp, Builtin, UnOp, Value};
 use suanzi_codegen::{Builder, Kernel, Scalar, VerifyError};
 
 /// Buffers are padded to this: whole words, and whole vectors of four words.
@@ -20,6 +22,32 @@ const STAGING: u64 = 16 << 20;
 /// The backend's handle behind a [`Memory`].
 pub struct Buffer {
     pub buffer: wgpu::Buffer,
+    /// Its share of the device's memory, given back when it is dropped.
+    _share: Option<Share>,
+}
+
+/// Bytes taken from the device's memory. Software and integrated devices would go on allocating
+/// from the host until that is out of memory.
+struct Share {
+    bytes: u64,
+    used: Arc<AtomicU64>,
+}
+
+impl Share {
+    fn take(used: &Arc<AtomicU64>, bytes: u64, most: u64) -> Option<Share> {
+        let share = Share {
+            bytes,
+            used: used.clone(),
+        };
+        // Dropping the share gives the bytes back.
+        (used.fetch_add(bytes, Ordering::Relaxed) + bytes <= most).then_some(share)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// A range of a buffer, in bytes.
@@ -29,10 +57,24 @@ pub struct Range<'a> {
     pub at: u64,
 }
 
-/// Allocates memory that kernels and copies may use.
-pub fn alloc(gpu: &Gpu, bytes: u64) -> Result<Memory> {
+/// Allocates memory that kernels and copies may use; at most `most` bytes at a time in all.
+pub fn alloc(gpu: &Gpu, bytes: u64, most: u64) -> Result<Memory> {
+    let Some(share) = Share::take(&gpu.used, bytes.next_multiple_of(GRANULE), most) else {
+        return Err(Error::OutOfMemory {
+            device: gpu.id.clone(),
+            bytes,
+            what: format!(
+                "{} of {most} bytes are in use",
+                gpu.used.load(Ordering::Relaxed)
+            ),
+        });
+    };
     let buffer = create(gpu, bytes)?;
-    Ok(Memory::new(bytes, Buffer { buffer }))
+    let handle = Buffer {
+        buffer,
+        _share: Some(share),
+    };
+    Ok(Memory::new(bytes, handle))
 }
 
 fn create(gpu: &Gpu, bytes: u64) -> Result<wgpu::Buffer> {
@@ -160,33 +202,15 @@ impl Vulkan {
             let (from, to) = (src.at + done, dst.at + done);
             let words = (to % 4 + now).div_ceil(4);
             let groups = [words.div_ceil(MERGE_GROUP.into()) as u32, 1, 1];
-            let scalar = |bits: u64| {
-                Arg::Scalar(Const {
-                    scalar: Scalar::U32,
-                    bits,
-                })
-            };
-            let source = Memory::new(
-                src.buffer.size(),
-                Buffer {
-                    buffer: src.buffer.clone(),
-                },
-            );
-            let target = Memory::new(
-                dst.buffer.size(),
-                Buffer {
-                    buffer: dst.buffer.clone(),
-                },
-            );
-            let args = [
-                Arg::Buffer(&source),
-                Arg::Buffer(&target),
-                scalar(src.buffer.size() / 4 - 1),
-                scalar(from),
-                scalar(to),
-                scalar(now),
-            ];
-            self.launch_with(recorder, &program, groups, &args)?;
+            let scalars = [src.buffer.size() / 4 - 1, from, to, now].map(|x| x as u32);
+            let buffers = [src.buffer, dst.buffer];
+            self.record(
+                recorder,
+                program.get(&self.info)?,
+                groups,
+                &buffers,
+                &scalars,
+            )?;
             done += now;
         }
         Ok(())

@@ -82,7 +82,11 @@ impl Lowerer<'_> {
                 let pointer = self.var(*id);
                 Ok(self.push(Expression::Load { pointer }))
             }
-            Expr::Load { place, index, .. } => self.load(*place, *index, ty),
+            Expr::Load {
+                place,
+                index,
+                aligned,
+            } => self.load(*place, *index, *aligned, ty),
             Expr::Subgroup(op, a, arg) => self.subgroup(*op, ty, *a, *arg),
             Expr::Intrinsic(name, args) => self.intrinsic(name, ty, args),
         }

@@ -3,7 +3,7 @@
 use super::types::scalar;
 use super::{place, scalar_words};
 use crate::ir::*;
-use crate::types::{Scalar, Type};
+use crate::types::Type;
 use naga::{
     AddressSpace, BuiltIn, Expression, Function, Handle, LocalVariable, Span, Statement, TypeInner,
 };
@@ -259,8 +259,8 @@ impl Lowerer<'_> {
                 place,
                 index,
                 value,
-                ..
-            } => self.store(*place, *index, *value)?,
+                aligned,
+            } => self.store(*place, *index, *aligned, *value)?,
             Stmt::Atomic {
                 op,
                 place,
@@ -399,15 +399,15 @@ impl Lowerer<'_> {
     /// An array type: `len` elements, or as many as the buffer has.
     pub fn array_type(
         &mut self,
-        elem: Scalar,
+        elem: Type,
         atomic: bool,
         len: Option<u32>,
     ) -> Check<Handle<naga::Type>> {
-        let scalar = scalar(elem)?;
-        let base = self.insert_type(match atomic {
-            true => TypeInner::Atomic(scalar),
-            false => TypeInner::Scalar(scalar),
-        });
+        let scalar = scalar(elem.scalar)?;
+        let base = match atomic {
+            true => self.insert_type(TypeInner::Atomic(scalar)),
+            false => self.value_type(elem)?,
+        };
         let size = match len {
             None => naga::ArraySize::Dynamic,
             Some(n) => naga::ArraySize::Constant(
@@ -417,22 +417,22 @@ impl Lowerer<'_> {
         Ok(self.insert_type(TypeInner::Array {
             base,
             size,
-            stride: u32::from(scalar.width),
+            stride: u32::from(scalar.width) * u32::from(elem.lanes),
         }))
     }
 
-    /// A module-level variable, and the pointer to it.
+    /// A module-level variable, at a group and binding if it is a buffer; the pointer to it.
     pub fn global(
         &mut self,
         name: &str,
         space: AddressSpace,
-        binding: Option<u32>,
+        binding: Option<(u32, u32)>,
         ty: Handle<naga::Type>,
     ) -> Handle<Expression> {
         let var = naga::GlobalVariable {
             name: Some(name.to_string()),
             space,
-            binding: binding.map(|binding| naga::ResourceBinding { group: 0, binding }),
+            binding: binding.map(|(group, binding)| naga::ResourceBinding { group, binding }),
             ty,
             init: None,
             memory_decorations: naga::MemoryDecorations::empty(),

@@ -11,6 +11,10 @@
 //!   binding after the last buffer: in parameter order, one word for a 32-bit kind, two words (low
 //!   word first) for a 64-bit kind, with no padding.
 //!
+//! - In the module (and in WGSL), group *n*, for *n* of 2 or 4, holds further views: binding *i* is
+//!   the buffer at binding *i* of group 0, seen as `array<vecn<elem>>`, for aligned accesses. SPIR-V
+//!   has all of them in group 0, marked as aliases; whoever binds buffers need not know.
+//!
 //! [`pack_scalar`] writes that array, [`buffer_bindings`] counts the bindings.
 //!
 //! # What lives where

@@ -44,8 +44,9 @@ pub fn to_spirv_with(kernel: &Kernel, controls: &FloatControls) -> Result<Vec<u3
         .iter()
         .filter_map(|(_, var)| var.binding)
         .map(|b| {
+            // The other groups are further views of the buffers in group 0.
             let info = writer::BindingInfo {
-                descriptor_set: b.group,
+                descriptor_set: 0,
                 binding: b.binding,
                 binding_array_size: None,
             };
@@ -148,6 +149,10 @@ fn finish(words: &[u32], controls: &FloatControls) -> Vec<u32> {
             additions[3].extend(instruction(Op::Decorate, &decorate));
         }
     }
+    for variable in aliases(words) {
+        let decorate = [variable, Decoration::Aliased as u32];
+        additions[3].extend(instruction(Op::Decorate, &decorate));
+    }
     float_controls(words, controls, &mut additions);
 
     let mut out = words[..HEADER.min(words.len())].to_vec();
@@ -160,6 +165,19 @@ fn finish(words: &[u32], controls: &FloatControls) -> Vec<u32> {
         out.extend(inst);
     }
     out
+}
+
+/// The variables that share a binding with another one.
+fn aliases(words: &[u32]) -> Vec<u32> {
+    let bound: Vec<(u32, u32)> = instructions(words)
+        .filter(|(op, _)| *op == Op::Decorate as u32)
+        .filter_map(|(_, inst)| match *inst {
+            [_, id, kind, binding] if kind == Decoration::Binding as u32 => Some((id, binding)),
+            _ => None,
+        })
+        .collect();
+    let shared = |b: &(u32, u32)| bound.iter().filter(|other| other.1 == b.1).count() > 1;
+    bound.iter().filter(|b| shared(b)).map(|b| b.0).collect()
 }
 
 fn float_controls(words: &[u32], controls: &FloatControls, additions: &mut [Vec<u32>; 4]) {
