@@ -1,6 +1,7 @@
 //! Integer operations made total, and those that few targets have at every width.
 
-use super::casts;
+use super::ops::{int_range, low_bits};
+use super::range::range;
 use crate::builder::Builder;
 use crate::ir::*;
 use crate::target::{Soft, Support, Target};
@@ -10,14 +11,16 @@ use crate::types::Scalar::*;
 pub fn divide(b: &mut Builder, op: BinOp, x: Value, y: Value) -> Value {
     let kind = b.ty(x).scalar;
     let signed = kind.is_signed_int();
-    if never_zero(b, y) && (!signed || never_minus_one(b, y)) {
+    let (least, most) = range(b, y);
+    let minus_one = low_bits(kind.bits());
+    if least > 0 && (!signed || most < minus_one) {
         return b.bin(op, x, y);
     }
     let zero = b.is_zero(y);
     let mut avoid = zero;
     if signed {
-        let (lowest, _) = super::ops::int_range(kind);
-        let minus_one = b.op(BinOp::Eq, y, u64::MAX);
+        let (lowest, _) = int_range(kind);
+        let minus_one = b.op(BinOp::Eq, y, minus_one);
         let lowest = b.op(BinOp::Eq, x, lowest as u64);
         let overflow = b.bin(BinOp::And, minus_one, lowest);
         avoid = b.bin(BinOp::Or, zero, overflow);
@@ -32,43 +35,15 @@ pub fn divide(b: &mut Builder, op: BinOp, x: Value, y: Value) -> Value {
     }
 }
 
-/// True if a value is known not to be zero in any lane.
-fn never_zero(b: &Builder, v: Value) -> bool {
-    let unsigned = b.ty(v).scalar.is_unsigned();
-    match *b.kernel().expr(v) {
-        Expr::Const(c) => c.bits != 0,
-        Expr::Splat(a) => never_zero(b, a),
-        Expr::Binary(BinOp::Max, x, y) => unsigned && (never_zero(b, x) || never_zero(b, y)),
-        Expr::Binary(BinOp::Or, x, y) => never_zero(b, x) || never_zero(b, y),
-        _ => false,
-    }
-}
-
-fn never_minus_one(b: &Builder, v: Value) -> bool {
-    let all = super::ops::low_bits(b.ty(v).scalar.bits());
-    b.const_of(v).is_some_and(|c| c.bits != all)
-}
-
 /// A shift by an amount taken modulo the width.
 pub fn shift(b: &mut Builder, op: BinOp, x: Value, amount: Value) -> Value {
     let width = u64::from(b.ty(x).scalar.bits());
-    let amount = if below(b, amount, width) {
+    let amount = if range(b, amount).1 < width {
         amount
     } else {
         b.and(amount, width - 1)
     };
     b.bin(op, x, amount)
-}
-
-/// True if a value is known to be less than a limit in every lane.
-fn below(b: &Builder, v: Value, limit: u64) -> bool {
-    match b.kernel().expr(v) {
-        Expr::Const(c) => c.bits < limit,
-        Expr::Splat(a) => below(b, *a, limit),
-        Expr::Compose(parts) => parts.iter().all(|p| below(b, *p, limit)),
-        Expr::Binary(BinOp::And, x, y) => below(b, *x, limit) || below(b, *y, limit),
-        _ => false,
-    }
 }
 
 /// Magnitude, wrapping.
@@ -141,7 +116,7 @@ pub fn mul_hi(b: &mut Builder, t: &Target, x: Value, y: Value) -> Value {
     if !t.soft.contains(&Soft::MulHi) {
         return b.bin(BinOp::MulHi, x, y);
     }
-    if kind.bytes() == 4 && casts::held(t, I64) == I64 && t.int64 == Support::Native {
+    if kind.bytes() == 4 && t.int64 == Support::Native {
         let wide = if kind.is_signed_int() { I64 } else { U64 };
         let (x, y) = (b.convert(x, wide), b.convert(y, wide));
         let product = b.mul(x, y);
@@ -167,7 +142,7 @@ pub fn mul_hi(b: &mut Builder, t: &Target, x: Value, y: Value) -> Value {
 /// From products of half-width pieces.
 fn mul_hi_unsigned(b: &mut Builder, x: Value, y: Value) -> Value {
     let half = b.ty(x).scalar.bits() / 2;
-    let mask = super::ops::low_bits(half);
+    let mask = low_bits(half);
     let (x0, x1) = (b.and(x, mask), b.shr(x, half));
     let (y0, y1) = (b.and(y, mask), b.shr(y, half));
     let low = b.mul(x0, y0);
