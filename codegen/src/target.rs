@@ -26,6 +26,10 @@ pub enum Soft {
     Int64ToF32,
     /// f64 to f32, rounded to nearest even, denormals kept.
     F64ToF32,
+    /// Quotients of floats, correctly rounded.
+    Div,
+    /// Square roots, correctly rounded.
+    Sqrt,
 }
 
 /// The features of a target that decide how a kernel is written for it.

@@ -85,10 +85,12 @@ fn expr(k: &Kernel, t: &Target, e: &Expr, s: Scalar) -> Result<(), String> {
         Expr::Unary(op, a) => match op {
             Abs | IsNan | IsInf => refuse(format!("{op:?} of {}", kind(a))),
             Neg if s.is_float() => refuse(format!("{op:?} of {s}")),
+            Sqrt if t.soft.contains(&Soft::Sqrt) => refuse(format!("{op:?} of {s}")),
             Popcount | Clz if s.bytes() != 4 => refuse(format!("{op:?} of {s}")),
             _ => Ok(()),
         },
         Expr::Binary(op, a, _) => match op {
+            Div if s.is_float() && t.soft.contains(&Soft::Div) => refuse(format!("{op:?} of {s}")),
             Min | Max | Rem if s.is_float() => refuse(format!("{op:?} of {s}")),
             MulHi if t.soft.contains(&Soft::MulHi) => refuse(format!("{op:?} of {s}")),
             Eq | Ne if kind(a) == Bool => refuse(format!("{op:?} of bools")),

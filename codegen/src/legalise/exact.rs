@@ -7,10 +7,10 @@
 
 use super::casts::widen;
 use super::walk::{Map, Pass, remap};
-use super::{bits, float, fma, ints};
+use super::{bits, float, fma, ints, soft};
 use crate::builder::Builder;
 use crate::ir::*;
-use crate::target::Target;
+use crate::target::{Soft, Target};
 use crate::types::Scalar::*;
 
 /// The pass.
@@ -36,12 +36,14 @@ impl Pass for Exact<'_> {
             let r = f(b, &args);
             b.convert(r, ty.scalar)
         };
+        let soft = |what| t.soft.contains(&what);
         let new = match *expr {
             Expr::Unary(op, a) => {
                 let a = map.get(a);
                 match op {
                     Neg if kind.is_float() => in_f32(b, &|b, x| float::neg(b, x[0])),
                     Abs if kind.is_float() => in_f32(b, &|b, x| float::abs(b, x[0])),
+                    Sqrt if soft(Soft::Sqrt) => in_f32(b, &|b, x| soft::sqrt(b, x[0])),
                     IsNan => in_f32(b, &|b, x| bits::is_nan(b, x[0])),
                     IsInf => in_f32(b, &|b, x| bits::is_inf(b, x[0])),
                     Abs => ints::abs(b, a),
@@ -55,6 +57,9 @@ impl Pass for Exact<'_> {
                 match op {
                     Min | Max if kind.is_float() => {
                         in_f32(b, &|b, x| float::extremum(b, op, x[0], x[1]))
+                    }
+                    Div if kind.is_float() && soft(Soft::Div) => {
+                        in_f32(b, &|b, x| soft::div(b, x[0], x[1]))
                     }
                     Rem if kind.is_float() => in_f32(b, &|b, x| float::rem(b, x[0], x[1])),
                     Div | Rem if kind.is_int() => ints::divide(b, op, x, y),

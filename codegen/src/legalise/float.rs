@@ -51,7 +51,7 @@ pub fn extremum(b: &mut Builder, op: BinOp, x: Value, y: Value) -> Value {
 
 /// A finite nonzero magnitude as `mantissa · 2^exponent`, the mantissa with its implicit bit at
 /// its place; exponents are biased, and go below 1 for denormals.
-fn normalised(b: &mut Builder, m: Value, l: Layout) -> (Value, Value) {
+pub fn normalised(b: &mut Builder, m: Value, l: Layout) -> (Value, Value) {
     let exponent = b.shr(m, l.mantissa);
     let mantissa = b.and(m, l.implicit() - 1);
     let denormal = b.is_zero(exponent);

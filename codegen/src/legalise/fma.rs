@@ -1,6 +1,7 @@
 //! `x * y + z` rounded once, on targets whose own is not.
 
 use super::bits::{Layout, magnitude, sign};
+use super::soft::pack;
 use super::{casts, ints};
 use crate::builder::Builder;
 use crate::ir::*;
@@ -225,18 +226,7 @@ fn in_integers(b: &mut Builder, t: &Target, [x, y, z]: [Value; 3]) -> Value {
     let last = b.and(word, 1);
     let word = b.shr(word, 1);
     let word = b.bin(BinOp::Or, word, last);
-    let field = b.op(BinOp::Max, e, 1);
-    let down = b.sub(field, e);
-    let down = b.op(BinOp::Min, down, w as u64 - 1);
-    let down = b.unsigned(down);
-    let word = b.shr_sticky(word, down);
-    let short = b.shr_rne(word, l.width - 2 - l.mantissa);
-    let field = b.op(BinOp::Min, field, 2 * l.bias as u64 + 1);
-    let field = b.plus(field, -1);
-    let field = b.unsigned(field);
-    let field = b.shl(field, l.mantissa);
-    let r = b.add(short, field);
-    let r = b.op(BinOp::Min, r, l.infinity());
+    let r = pack(b, l, word, e);
     let r = b.bin(BinOp::Or, r, s);
     let both = b.bin(BinOp::And, sp, sz);
     let r = b.select(zero, both, r);

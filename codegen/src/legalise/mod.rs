@@ -34,7 +34,7 @@
 //!
 //! `support` refuses what cannot be emulated. Three passes over one walker (`walk`) follow, each
 //! from kernel to kernel: `promote` (with `memory` and `casts`) takes care of kinds, `exact` (with
-//! `ints`, `float`, `fma` and `range`) of operations, `vectors` of lanes. `tidy` removes what they leave
+//! `ints`, `float`, `fma`, `soft` and `range`) of operations, `vectors` of lanes. `tidy` removes what they leave
 //! over. The rewritings are plain functions over a [`Builder`](crate::Builder) on any lane count.
 
 mod bits;
@@ -48,6 +48,7 @@ mod memory;
 mod ops;
 mod promote;
 mod range;
+mod soft;
 mod support;
 mod tidy;
 mod vectors;

@@ -21,7 +21,13 @@ const GROUP: u32 = 16;
 /// Does everything but promises nothing beyond it.
 fn native() -> Target {
     Target {
-        soft: vec![Soft::MulHi, Soft::Int64ToF32, Soft::F64ToF32],
+        soft: vec![
+            Soft::MulHi,
+            Soft::Int64ToF32,
+            Soft::F64ToF32,
+            Soft::Div,
+            Soft::Sqrt,
+        ],
         ..Target::all()
     }
 }
@@ -70,7 +76,7 @@ fn poor() -> Target {
         f64: Support::Missing,
         max_lanes: 1,
         fused_fma: false,
-        soft: vec![Soft::MulHi],
+        soft: vec![Soft::MulHi, Soft::Div, Soft::Sqrt],
         subgroups: false,
         atomic64: false,
         fragments: vec![],
