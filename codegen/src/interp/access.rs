@@ -1,10 +1,11 @@
 //! Loads and stores: bounds checks, and the short cuts for work-items that touch neighbours.
 
 use super::code::Access;
-use super::ops::{Bool, Element};
+use super::ops::{Bool, Element, Int};
 use super::slots::{Slots, by_size};
 use crate::ir::Place;
 use crate::types::Scalar;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// The memory behind a place.
@@ -134,66 +135,70 @@ impl View<'_> {
 pub type AccessFn = unsafe fn(&View, &Access, Option<&[Bool]>) -> Result<(), usize>;
 
 /// An index kind.
-pub trait Index: Element {
-    /// Widened; the interpreter needs a 64-bit host for buffers past 4 GiB, as the buffers do.
+pub trait Index: Int {
+    /// Widened.
     fn at(self) -> u64;
+    /// The low bits.
+    fn of(n: usize) -> Self;
 }
 
-impl Index for u32 {
-    #[inline(always)]
-    fn at(self) -> u64 {
-        self.into()
-    }
+macro_rules! index {
+    ($($t:ident)*) => { $(impl Index for $t {
+        #[inline(always)]
+        fn at(self) -> u64 { self.into() }
+        #[inline(always)]
+        fn of(n: usize) -> $t { n as $t }
+    })* };
 }
-
-impl Index for u64 {
-    #[inline(always)]
-    fn at(self) -> u64 {
-        self
-    }
-}
+index!(u32 u64);
 
 /// How the indices of a span's work-items lie.
+#[derive(Clone, Copy)]
 enum Pattern {
-    /// Each `width` after the one before, from this element.
+    /// Each so many elements after the one before, from this element.
     Run(usize),
     /// Anyhow.
     Any,
 }
 
-/// Checks that the accesses of active work-items lie inside `len` elements and finds their pattern.
+/// Checks that `width` elements at each active work-item's index lie inside `len` elements, and
+/// whether the indices are a run of the given step.
 ///
 /// # Errors
-/// The first work-item whose access does not lie inside.
+/// The first work-item whose elements do not lie inside.
 #[inline(always)]
 fn check<I: Index>(
     index: &[I],
-    width: u64,
-    len: u64,
+    step: usize,
+    width: usize,
+    len: usize,
     mask: Option<&[Bool]>,
 ) -> Result<Pattern, usize> {
-    let inside = |i: I| i.at().checked_add(width).is_some_and(|end| end <= len);
+    let fits = |i: u64| {
+        i.checked_add(width as u64)
+            .is_some_and(|end| end <= len as u64)
+    };
     let Some(mask) = mask else {
-        let first = index[0].at();
-        let n = index.len() as u64;
-        let last = first.saturating_add(width * (n - 1));
-        if index[index.len() - 1].at() == last {
-            let steps = index.iter().zip(0..);
-            let off = steps.fold(0, |off, (i, k)| off | (i.at() ^ (first + width * k)));
-            if off == 0 && last.saturating_add(width) <= len {
-                return Ok(Pattern::Run(first as usize));
+        let (first, last) = (index[0], index[index.len() - 1]);
+        let steps = (step * (index.len() - 1)) as u64;
+        // If the last one is where it should be without wrapping, so is each on the way.
+        if last.at().checked_sub(first.at()) == Some(steps) && fits(last.at()) {
+            let (mut expected, mut off) = (first, I::zeroed());
+            for &i in index {
+                off = off.or(i.xor(expected));
+                expected = expected.add(I::of(step));
+            }
+            if off.equal(I::zeroed()) {
+                return Ok(Pattern::Run(first.at() as usize));
             }
         }
-        let largest = index.iter().fold(0, |m: u64, i| m.max(i.at()));
-        if largest.checked_add(width).is_some_and(|end| end <= len) {
-            return Ok(Pattern::Any);
-        }
-        return match index.iter().position(|&i| !inside(i)) {
-            Some(item) => Err(item),
-            None => Ok(Pattern::Any),
+        let largest = index.iter().fold(first, |m, &i| m.max(i));
+        return match fits(largest.at()) {
+            true => Ok(Pattern::Any),
+            false => Err(index.iter().position(|i| !fits(i.at())).unwrap_or(0)),
         };
     };
-    let outside = |(i, m): (&I, &Bool)| m.0 != 0 && !inside(*i);
+    let outside = |(i, m): (&I, &Bool)| m.0 != 0 && !fits(i.at());
     match index.iter().zip(mask).position(outside) {
         Some(item) => Err(item),
         None => Ok(Pattern::Any),
@@ -202,11 +207,14 @@ fn check<I: Index>(
 
 /// A kind as it lies in memory.
 trait Stored: Element {
+    /// Whether any bits that are read are taken as they are.
+    const RAW: bool;
     /// The value of what was read: a bool may be any nonzero byte.
     fn clean(self) -> Self;
 }
 
 impl Stored for Bool {
+    const RAW: bool = false;
     #[inline(always)]
     fn clean(self) -> Bool {
         (self.0 != 0).into()
@@ -215,148 +223,133 @@ impl Stored for Bool {
 
 macro_rules! stored {
     ($($t:ident)*) => { $(impl Stored for $t {
+        const RAW: bool = true;
         #[inline(always)]
         fn clean(self) -> $t { self }
     })* };
 }
 stored!(u8 u16 u32 u64);
 
-/// # Safety
-/// As for [`AccessFn`].
-unsafe fn load_span<T: Stored, I: Index>(
-    view: &View,
-    access: &Access,
-    mask: Option<&[Bool]>,
-) -> Result<(), usize> {
-    let (items, width) = (view.items, access.width as usize);
-    // SAFETY: promised by the caller; buffers and arrays are not slots.
-    let (index, out) = unsafe {
-        (
-            view.slots.get::<I>(access.index, items),
-            view.slots.get_mut::<T>(access.value, items * width),
-        )
-    };
-    for span in view.spans::<T>(access.region) {
-        let first = span.items.start;
-        let index = &index[span.items.clone()];
-        let mask = mask.map(|m| &m[span.items.clone()]);
-        let pattern =
-            check(index, width as u64, span.len as u64, mask).map_err(|item| first + item)?;
-        for l in 0..width {
-            let out = &mut out[l * items..][span.items.clone()];
-            match pattern {
-                Pattern::Run(start) => {
-                    let from = span.ptr.wrapping_add(start + l);
-                    for (i, r) in out.iter_mut().enumerate() {
-                        // SAFETY: `check` found the whole run inside.
-                        *r = unsafe { from.add(i * width).read() }.clean();
-                    }
-                }
-                Pattern::Any => {
-                    for (i, r) in out.iter_mut().enumerate() {
-                        if mask.is_none_or(|m| m[i].0 != 0) {
-                            // SAFETY: `check` found the elements of active work-items inside.
-                            *r = unsafe { span.ptr.add(index[i].at() as usize + l).read() }.clean();
-                        }
-                    }
-                }
+/// Loads or stores of a kind by an index of a kind; private arrays are interleaved by work-item.
+struct Transfer<T, I, const STORE: bool, const PRIVATE: bool>(PhantomData<(T, I)>);
+
+impl<T: Stored, I: Index, const STORE: bool, const PRIVATE: bool> Transfer<T, I, STORE, PRIVATE> {
+    /// One scalar between memory and a slot.
+    ///
+    /// # Safety
+    /// Both pointers are valid.
+    #[inline(always)]
+    unsafe fn one(memory: *mut T, slot: *mut T) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            match STORE {
+                true => memory.write(slot.read()),
+                false => slot.write(memory.read().clean()),
             }
         }
     }
-    Ok(())
-}
 
-/// # Safety
-/// As for [`AccessFn`].
-unsafe fn store_span<T: Stored, I: Index>(
-    view: &View,
-    access: &Access,
-    mask: Option<&[Bool]>,
-) -> Result<(), usize> {
-    let (items, width) = (view.items, access.width as usize);
-    // SAFETY: promised by the caller; buffers and arrays are not slots.
-    let (index, value) = unsafe {
-        (
-            view.slots.get::<I>(access.index, items),
-            view.slots.get::<T>(access.value, items * width),
-        )
-    };
-    for span in view.spans::<T>(access.region) {
-        let first = span.items.start;
-        let index = &index[span.items.clone()];
-        let mask = mask.map(|m| &m[span.items.clone()]);
-        let pattern =
-            check(index, width as u64, span.len as u64, mask).map_err(|item| first + item)?;
-        for l in 0..width {
-            let value = &value[l * items..][span.items.clone()];
-            match pattern {
-                Pattern::Run(start) => {
-                    let to = span.ptr.wrapping_add(start + l);
-                    for (i, v) in value.iter().enumerate() {
-                        // SAFETY: `check` found the whole run inside.
-                        unsafe { to.add(i * width).write(*v) };
-                    }
-                }
-                Pattern::Any => {
-                    for (i, v) in value.iter().enumerate() {
-                        if mask.is_none_or(|m| m[i].0 != 0) {
-                            // SAFETY: `check` found the elements of active work-items inside.
-                            unsafe { span.ptr.add(index[i].at() as usize + l).write(*v) };
-                        }
-                    }
-                }
+    /// `n` neighbours in a slot, `step` apart in memory.
+    ///
+    /// # Safety
+    /// Both pointers are valid for all of them, and do not overlap.
+    #[inline(always)]
+    unsafe fn run(memory: *mut T, step: usize, slot: *mut T, n: usize) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            match step == 1 && (STORE || T::RAW) {
+                true if STORE => memory.copy_from_nonoverlapping(slot, n),
+                true => slot.copy_from_nonoverlapping(memory, n),
+                false => (0..n).for_each(|i| Self::one(memory.add(i * step), slot.add(i))),
             }
         }
     }
-    Ok(())
-}
 
-/// Both directions for private arrays, whose elements are interleaved by work-item.
-///
-/// # Safety
-/// As for [`AccessFn`].
-unsafe fn private<T: Stored, I: Index, const STORE: bool>(
-    view: &View,
-    access: &Access,
-    mask: Option<&[Bool]>,
-) -> Result<(), usize> {
-    let (items, width) = (view.items, access.width as usize);
-    // SAFETY: promised by the caller.
-    let index = unsafe { view.slots.get::<I>(access.index, items) };
-    for span in view.spans::<T>(access.region) {
-        check(index, width as u64, span.len as u64, mask)?;
-        let slot = view.slots.0.wrapping_add(access.value as usize).cast::<T>();
-        let element = index[0].at();
-        let same = mask.is_none() && index.iter().fold(0, |off, i| off | (i.at() ^ element)) == 0;
-        for l in 0..width {
-            for (i, at) in index.iter().enumerate() {
-                if mask.is_some_and(|m| m[i].0 == 0) {
-                    continue;
-                }
-                let at = if same { element } else { at.at() };
-                let memory = span.ptr.wrapping_add((at as usize + l) * items + i);
-                let slot = slot.wrapping_add(l * items + i);
-                // SAFETY: `check` found the element inside; the value's slot holds `width` lanes.
+    /// The whole operation.
+    ///
+    /// # Safety
+    /// As for [`AccessFn`].
+    #[inline(always)]
+    unsafe fn all(view: &View, access: &Access, mask: Option<&[Bool]>) -> Result<(), usize> {
+        let (items, width) = (view.items, access.width as usize);
+        // Neighbours in memory, and in a private array the same element of each work-item, can be
+        // moved together.
+        let step = if PRIVATE { 0 } else { width };
+        // SAFETY: promised by the caller.
+        let index = unsafe { view.slots.get::<I>(access.index, items) };
+        for span in view.spans::<T>(access.region) {
+            let (first, n) = (span.items.start, span.items.len());
+            let index = &index[span.items.clone()];
+            let mask = mask.map(|m| &m[span.items.clone()]);
+            let pattern = check(index, step, width, span.len, mask).map_err(|i| first + i)?;
+            for l in 0..width {
+                let slot = view.slots.0.wrapping_add(access.value as usize).cast::<T>();
+                let slot = slot.wrapping_add(l * items + first);
+                let memory = |at: usize, i: usize| match PRIVATE {
+                    true => span.ptr.wrapping_add((at + l) * items + i),
+                    false => span.ptr.wrapping_add(at + l),
+                };
+                // SAFETY: `check` found the elements of active work-items inside; the value's
+                // slot has `width` times `items` scalars, and no array or buffer overlaps it.
                 unsafe {
-                    match STORE {
-                        true => memory.write(slot.read()),
-                        false => slot.write(memory.read().clean()),
+                    match (pattern, mask) {
+                        (Pattern::Run(at), _) => {
+                            Self::run(memory(at, 0), step.max(1), slot, n);
+                        }
+                        (Pattern::Any, None) => {
+                            for (i, at) in index.iter().enumerate() {
+                                Self::one(memory(at.at() as usize, i), slot.add(i));
+                            }
+                        }
+                        (Pattern::Any, Some(mask)) => {
+                            for (i, at) in index.iter().enumerate().filter(|(i, _)| mask[*i].0 != 0)
+                            {
+                                Self::one(memory(at.at() as usize, i), slot.add(i));
+                            }
+                        }
                     }
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Compiled for the build's baseline.
+    ///
+    /// # Safety
+    /// As for [`AccessFn`].
+    unsafe fn baseline(v: &View, a: &Access, mask: Option<&[Bool]>) -> Result<(), usize> {
+        // SAFETY: passed on.
+        unsafe { Self::all(v, a, mask) }
+    }
+
+    /// Compiled for wide vectors.
+    ///
+    /// # Safety
+    /// As for [`AccessFn`], and the processor has them.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi2")]
+    unsafe fn wide(v: &View, a: &Access, mask: Option<&[Bool]>) -> Result<(), usize> {
+        // SAFETY: passed on.
+        unsafe { Self::all(v, a, mask) }
+    }
+
+    /// The version for this processor.
+    fn pick() -> AccessFn {
+        #[cfg(target_arch = "x86_64")]
+        if super::wide_vectors() {
+            return Self::wide;
+        }
+        Self::baseline
+    }
 }
 
 fn pick<T: Stored, const STORE: bool>(index: Scalar, place: Place) -> AccessFn {
-    match (place, STORE, index == Scalar::U64) {
-        (Place::Private(_), _, false) => private::<T, u32, STORE>,
-        (Place::Private(_), _, true) => private::<T, u64, STORE>,
-        (_, false, false) => load_span::<T, u32>,
-        (_, false, true) => load_span::<T, u64>,
-        (_, true, false) => store_span::<T, u32>,
-        (_, true, true) => store_span::<T, u64>,
+    match (place, index == Scalar::U64) {
+        (Place::Private(_), false) => Transfer::<T, u32, STORE, true>::pick(),
+        (Place::Private(_), true) => Transfer::<T, u64, STORE, true>::pick(),
+        (_, false) => Transfer::<T, u32, STORE, false>::pick(),
+        (_, true) => Transfer::<T, u64, STORE, false>::pick(),
     }
 }
 

@@ -36,8 +36,11 @@ use run::{Launch, Runner, Scratch};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Work-items run together, if groups are smaller: enough to hide the cost of a call per
-/// operation, few enough that the slots stay in the first cache levels.
-const TOGETHER: u32 = 512;
+/// operation.
+const TOGETHER: u32 = 1024;
+
+/// Bytes of slots and arrays that groups run together may have: what the second cache level holds.
+const WORKING_SET: usize = 256 << 10;
 
 /// Pieces that a launch is cut into for each thread, so that uneven ones balance.
 const PIECES_PER_THREAD: u64 = 8;
@@ -159,15 +162,17 @@ impl Program {
         {
             return Err(unsupported("a fragment of no elements".into()));
         }
-        let batch = TOGETHER / kernel.workgroup_len();
         let decode = |batch| decode::decode(kernel, batch, options.subgroup_width);
+        let single = decode(1)?;
+        let fit = WORKING_SET / single.arena.max(1);
+        let batch = (TOGETHER / kernel.workgroup_len()).min(fit as u32);
         // The race detector keeps track of one group.
         let batched = match batch > 1 && !options.detect_races {
             true => Some(Decoded::new(decode(batch)?)),
             false => None,
         };
         Ok(Program {
-            single: Decoded::new(decode(1)?),
+            single: Decoded::new(single),
             batched,
             kernel: kernel.clone(),
             options,

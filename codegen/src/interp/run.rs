@@ -52,12 +52,21 @@ pub struct Launch<'a> {
 struct Mask(Option<u32>);
 
 /// How many are active after a mask was narrowed.
-#[derive(PartialEq)]
 enum Active {
     None,
     Some,
     /// All that were before.
     Same,
+}
+
+impl Active {
+    fn of(before: u32, after: u32) -> Active {
+        match after {
+            0 => Active::None,
+            _ if after == before => Active::Same,
+            _ => Active::Some,
+        }
+    }
 }
 
 /// Runs code on one thread.
@@ -175,8 +184,9 @@ impl<'a> Runner<'a> {
         let run: usize = workgroup[..axis].iter().map(|&n| n as usize).product();
         if run == 1 {
             for row in out.chunks_exact_mut(extent) {
-                let ids = (0u32..).map(|i| first.wrapping_add(i));
-                row.iter_mut().zip(ids).for_each(|(r, id)| *r = id);
+                for (i, r) in row.iter_mut().enumerate() {
+                    *r = first.wrapping_add(i as u32);
+                }
             }
             return;
         }
@@ -191,34 +201,27 @@ impl<'a> Runner<'a> {
             .map(|at| unsafe { self.view.slots.get(at, self.view.items) })
     }
 
-    /// Writes to `out` which of the work-items active in `mask` satisfy `keep`.
-    fn narrow(&self, mask: Mask, out: u32, keep: impl Fn(usize) -> bool) -> Active {
+    /// Writes to `out` which of the work-items active in `mask` are to be kept.
+    fn narrow(&self, mask: Mask, out: u32, keep: impl Iterator<Item = bool>) -> Active {
         let n = self.view.items;
         let mask = self.mask(mask);
         // SAFETY: as for `mask`; a mask's slot is not its parent's.
         let out = unsafe { self.view.slots.get_mut::<Bool>(out, n) };
-        let (mut before, mut after) = (n as u32, 0u32);
-        match mask {
-            None => {
-                for (i, r) in out.iter_mut().enumerate() {
-                    *r = keep(i).into();
-                    after += u32::from(r.0);
-                }
+        let (mut before, mut after) = (n as u32, 0);
+        let Some(mask) = mask else {
+            for (r, keep) in out.iter_mut().zip(keep) {
+                *r = keep.into();
+                after += u32::from(r.0);
             }
-            Some(mask) => {
-                before = 0;
-                for (i, (r, m)) in out.iter_mut().zip(mask).enumerate() {
-                    *r = Bool(m.0 & u8::from(keep(i)));
-                    before += u32::from(m.0);
-                    after += u32::from(r.0);
-                }
-            }
+            return Active::of(before, after);
+        };
+        before = 0;
+        for ((r, m), keep) in out.iter_mut().zip(mask).zip(keep) {
+            *r = Bool(m.0 & u8::from(keep));
+            before += u32::from(m.0);
+            after += u32::from(r.0);
         }
-        match after {
-            0 => Active::None,
-            _ if after == before => Active::Same,
-            _ => Active::Some,
-        }
+        Active::of(before, after)
     }
 
     fn block(&mut self, block: &[Op], mask: Mask) -> Result<(), InterpError> {
@@ -276,14 +279,14 @@ impl<'a> Runner<'a> {
             } => {
                 // SAFETY: as above; the condition is a bool.
                 let cond = unsafe { self.view.slots.get::<Bool>(*cond, self.view.items) };
-                let taken = self.narrow(mask, *yes, |i| cond[i].0 != 0);
+                let taken = self.narrow(mask, *yes, cond.iter().map(|c| c.0 != 0));
                 let inner = match taken {
                     Active::None => return self.block(otherwise, mask),
                     Active::Same => return self.block(then, mask),
                     Active::Some => Mask(Some(*yes)),
                 };
                 if !otherwise.is_empty() {
-                    self.narrow(mask, *no, |i| cond[i].0 == 0);
+                    self.narrow(mask, *no, cond.iter().map(|c| c.0 == 0));
                 }
                 self.block(then, inner)?;
                 if !otherwise.is_empty() {
@@ -381,8 +384,8 @@ impl<'a> Runner<'a> {
         }
         index().copy_from_slice(start);
         loop {
-            let now = &*index();
-            let inner = match self.narrow(mask, *inner, |i| now[i] < end[i]) {
+            let going = index().iter().zip(end).map(|(i, end)| i < end);
+            let inner = match self.narrow(mask, *inner, going) {
                 Active::None => return Ok(()),
                 Active::Same => mask,
                 Active::Some => Mask(Some(*inner)),

@@ -1,5 +1,7 @@
 //! What the interpreter's tests share.
 
+#![allow(dead_code)] // each test file uses some of it
+
 use suanzi_codegen::interp::{Arg, Memory, Options, Program};
 use suanzi_codegen::ir::*;
 use suanzi_codegen::{Builder, Kernel, Scalar, Value};
@@ -48,4 +50,18 @@ pub fn per_item(workgroup: [u32; 3], f: impl FnOnce(&mut Builder, Value) -> Valu
     let r = f(&mut b, i);
     b.store(out, i, r, false);
     b.finish().unwrap()
+}
+
+/// A small generator of random numbers, the same on every machine.
+pub struct Lcg(pub u64);
+
+impl Lcg {
+    /// A number below `n`.
+    pub fn below(&mut self, n: u32) -> u32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        ((self.0 >> 33) % u64::from(n)) as u32
+    }
 }
