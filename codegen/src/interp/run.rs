@@ -6,7 +6,7 @@
 use super::access::{Buffer, Region, View};
 use super::code::*;
 use super::memory::Memory;
-use super::ops::{Bool, Element};
+use super::ops::{Bool, Element, Int};
 use super::race::{Races, Touch};
 use super::slots::{Slots, by_size};
 use super::{InterpError, fragment};
@@ -354,12 +354,19 @@ impl<'a> Runner<'a> {
         let [start, end, step] =
             [start, end, step].map(|&at| unsafe { self.view.slots.get::<T>(at, n) });
         let active = self.mask(mask);
-        let endless = |i: &usize| {
-            active.is_none_or(|m| m[*i].0 != 0)
-                && start[*i] < end[*i]
-                && (step[*i] <= T::default() || end[*i].next(step[*i]).is_none())
+        let uniform = same(start) && same(end) && same(step);
+        let endless = |i: usize| {
+            start[i] < end[i] && (step[i] <= T::default() || end[i].next(step[i]).is_none())
         };
-        if let Some(i) = (0..n).find(endless) {
+        let mut items = (0..n).filter(|&i| active.is_none_or(|m| m[i].0 != 0));
+        let culprit = if !uniform {
+            items.find(|&i| endless(i))
+        } else if endless(0) {
+            items.next()
+        } else {
+            None
+        };
+        if let Some(i) = culprit {
             return Err(InterpError::Loop {
                 kernel: self.launch.kernel.name.clone(),
                 start: start[i].into(),
@@ -372,8 +379,7 @@ impl<'a> Runner<'a> {
         let slots = self.view.slots;
         // SAFETY: as above; only the loop writes its index, and the body reads it afterwards.
         let index = || unsafe { slots.get_mut::<T>(*index, n) };
-        let same = |x: &[T]| x.iter().all(|&y| y == x[0]);
-        if active.is_none() && same(start) && same(end) && same(step) {
+        if uniform {
             let mut at = start[0];
             while at < end[0] {
                 index().fill(at);
@@ -514,8 +520,14 @@ fn per_batch(fill: &Fill) -> bool {
     matches!(fill.source, Source::Builtin(GlobalId(_) | GroupId(_)))
 }
 
+/// Whether all are equal.
+fn same<T: Int>(x: &[T]) -> bool {
+    let off = x.iter().fold(T::zeroed(), |off, &y| off.or(y.xor(x[0])));
+    off.equal(T::zeroed())
+}
+
 /// A loop index.
-trait Counter: Element + PartialOrd + Default + Into<i128> {
+trait Counter: Int + PartialOrd + Default + Into<i128> {
     /// `self + step`, unless it wraps.
     fn next(self, step: Self) -> Option<Self>;
 }
