@@ -83,40 +83,42 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let mut lines = vec![["id", "name", "driver", "kind", "units", "memory"].map(String::from)];
-        lines.extend(self.devices.iter().map(|d| {
+        let head = ["id", "name", "kind", "units", "memory"].map(String::from);
+        let cells = self.devices.iter().map(|d| {
             [
                 d.id.clone(),
                 d.name.clone(),
-                d.driver.clone(),
                 d.kind.into(),
                 d.compute_units.to_string(),
                 format!("{:.1} GiB", d.memory_bytes as f64 / f64::from(1 << 30)),
             ]
-        }));
+        });
+        let lines: Vec<_> = std::iter::once(head).chain(cells).collect();
         let width = |column: usize| {
             let cells = lines.iter().map(|l| l[column].chars().count());
             cells.max().unwrap_or(0)
         };
         let widths: Vec<_> = (0..lines[0].len()).map(width).collect();
-        let mut text = String::new();
-        for (n, line) in lines.iter().enumerate() {
-            for (cell, width) in line.iter().zip(&widths) {
-                text += &format!("{cell:width$}  ");
-            }
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-            let Some(device) = n.checked_sub(1).map(|n| &self.devices[n]) else {
-                continue;
-            };
-            let notes = [("emulated", &device.emulated), ("lacking", &device.lacking)];
-            for (name, list) in notes.iter().filter(|(_, list)| !list.is_empty()) {
-                let indent = widths[0] + 2;
-                text += &format!("{:indent$}{name}: {}\n", "", list.join(", "));
+        let line = |cells: &[String]| {
+            let pad = |(cell, width): (&String, &usize)| format!("{cell:width$}");
+            let padded: Vec<_> = cells.iter().zip(&widths).map(pad).collect();
+            format!("{}\n", padded.join("  ").trim_end())
+        };
+        let mut text = line(&lines[0]);
+        let indent = widths[0] + 2;
+        for (cells, device) in lines[1..].iter().zip(&self.devices) {
+            text += &line(cells);
+            let notes = [
+                ("driver", device.driver.clone()),
+                ("emulated", device.emulated.join(", ")),
+                ("lacking", device.lacking.join(", ")),
+            ];
+            for (name, note) in notes.iter().filter(|(_, note)| !note.is_empty()) {
+                text += &format!("{:indent$}{name}: {note}\n", "");
             }
         }
         for reason in &self.absent {
-            text += &format!("not usable: {reason}\n");
+            text += &format!("{reason}\n");
         }
         text
     }

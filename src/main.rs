@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 /// 2 for what the caller wrote wrongly, 1 for everything else.
 fn exit_code(error: &Error) -> u8 {
     match error {
-        Error::UnknownDevice { .. } | Error::Setting { .. } => 2,
+        Error::UnknownDevice { .. } | Error::NoDriver { .. } | Error::Setting { .. } => 2,
         _ => 1,
     }
 }

@@ -1,0 +1,47 @@
+//! The command, as a shell sees it.
+
+use std::process::{Command, Output};
+
+fn suanzi(args: &[&str], log: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_suanzi"));
+    command.args(args).env("SUANZI_LOG", log);
+    command.output().expect("the command starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+#[test]
+fn devices_lists_the_built_in_one() {
+    let table = suanzi(&["devices"], "");
+    assert_eq!(table.status.code(), Some(0));
+    let table = text(&table.stdout);
+    assert!(table.starts_with("id "), "{table}");
+    assert!(table.lines().any(|l| l.starts_with("cpu ") && l.contains("interpreter")), "{table}");
+
+    let json = suanzi(&["devices", "--json"], "");
+    assert_eq!(json.status.code(), Some(0));
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    let devices = json["devices"].as_array().expect("a list");
+    let cpu = devices.iter().find(|d| d["id"] == "cpu").expect("cpu");
+    assert_eq!(cpu["kind"], "interpreter");
+    assert!(cpu["memory_bytes"].as_u64() > Some(1 << 20));
+    // Each device was in the table, too.
+    for device in devices {
+        let name = device["name"].as_str().expect("a name");
+        assert!(table.contains(name), "{name} is not in {table}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for args in [&[][..], &["nonsense"], &["devices", "--nonsense"]] {
+        let output = suanzi(args, "");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains("Usage"), "{args:?}");
+    }
+    let output = suanzi(&["devices"], "a=b=c");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("SUANZI_LOG"));
+}
