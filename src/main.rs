@@ -1,10 +1,12 @@
 //! The command `suanzi`. Exit codes: 0 all went well, 1 something failed, 2 wrong usage.
 
 mod devices;
+mod show;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use suanzi::backends::{Error, init_logging};
+use suanzi::backends::{self, init_logging};
+use suanzi::{codegen, ops};
 
 /// Operators and mathematics for GPUs.
 #[derive(Parser)]
@@ -18,27 +20,67 @@ struct Cli {
 enum Command {
     /// List the devices that can be used here, and why others cannot.
     Devices(devices::Args),
+    /// Print the source that is generated for an operator.
+    Show(show::Args),
+}
+
+/// Why the command ends early: the exit code, and what to say.
+struct Failure {
+    code: u8,
+    text: String,
 }
 
 fn main() -> ExitCode {
     // Usage errors leave here, with 2.
     let cli = Cli::parse();
-    let done = init_logging().and_then(|()| match cli.command {
-        Command::Devices(args) => devices::run(&args),
-    });
-    match done {
+    match run(&cli) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(exit_code(&error))
+        Err(failure) => {
+            eprintln!("error: {}", failure.text);
+            ExitCode::from(failure.code)
         }
     }
 }
 
-/// 2 for what the caller wrote wrongly, 1 for everything else.
-fn exit_code(error: &Error) -> u8 {
-    match error {
-        Error::UnknownDevice { .. } | Error::NoDriver { .. } | Error::Setting { .. } => 2,
-        _ => 1,
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    init_logging()?;
+    match &cli.command {
+        Command::Devices(args) => Ok(devices::run(args)),
+        Command::Show(args) => show::run(args),
+    }
+}
+
+// What the caller wrote wrongly is 2, everything else 1.
+
+impl From<backends::Error> for Failure {
+    fn from(error: backends::Error) -> Failure {
+        use backends::Error::*;
+        let usage = matches!(
+            error,
+            UnknownDevice { .. } | NoDriver { .. } | Setting { .. }
+        );
+        Failure {
+            code: if usage { 2 } else { 1 },
+            text: error.to_string(),
+        }
+    }
+}
+
+impl From<ops::Error> for Failure {
+    fn from(error: ops::Error) -> Failure {
+        let usage = !matches!(error, ops::Error::Backend { .. });
+        Failure {
+            code: if usage { 2 } else { 1 },
+            text: error.to_string(),
+        }
+    }
+}
+
+impl From<codegen::Unsupported> for Failure {
+    fn from(error: codegen::Unsupported) -> Failure {
+        Failure {
+            code: 1,
+            text: error.to_string(),
+        }
     }
 }

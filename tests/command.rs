@@ -18,7 +18,12 @@ fn devices_lists_the_built_in_one() {
     assert_eq!(table.status.code(), Some(0));
     let table = text(&table.stdout);
     assert!(table.starts_with("id "), "{table}");
-    assert!(table.lines().any(|l| l.starts_with("cpu ") && l.contains("interpreter")), "{table}");
+    assert!(
+        table
+            .lines()
+            .any(|l| l.starts_with("cpu ") && l.contains("interpreter")),
+        "{table}"
+    );
 
     let json = suanzi(&["devices", "--json"], "");
     assert_eq!(json.status.code(), Some(0));
@@ -36,12 +41,79 @@ fn devices_lists_the_built_in_one() {
 
 #[test]
 fn wrong_usage_is_2() {
-    for args in [&[][..], &["nonsense"], &["devices", "--nonsense"]] {
+    let show = |dtype, dialect| ["show", "add", "--dtype", dtype, "--dialect", dialect];
+    for args in [
+        &[][..],
+        &["nonsense"],
+        &["devices", "--nonsense"],
+        &["show"],
+        &show("f31", "cuda"),
+        &show("f32", "fortran"),
+    ] {
         let output = suanzi(args, "");
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(text(&output.stderr).contains("Usage"), "{args:?}");
+        let stderr = text(&output.stderr);
+        assert!(
+            stderr.contains("Usage") || stderr.contains("possible"),
+            "{stderr}"
+        );
+    }
+    for (args, says) in [
+        (["show", "ad"], "did you mean add"),
+        (["show", "popcount"], "f32"),
+    ] {
+        let output = suanzi(&args, "");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(
+            text(&output.stderr).contains(says),
+            "{}",
+            text(&output.stderr)
+        );
     }
     let output = suanzi(&["devices"], "a=b=c");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("SUANZI_LOG"));
+}
+
+#[test]
+fn show_prints_every_dialect() {
+    for (dialect, mark) in [
+        ("opencl", "__kernel"),
+        ("cuda", "__global__"),
+        ("hip", "__global__"),
+        ("wgsl", "@compute"),
+        ("spirv", "OpEntryPoint GLCompute"),
+    ] {
+        for dtype in ["f32", "f16", "i64", "u8"] {
+            let args = ["show", "add", "--dtype", dtype, "--dialect", dialect];
+            let output = suanzi(&args, "");
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+            let source = text(&output.stdout);
+            assert!(source.contains(mark), "{mark} is not in {source}");
+        }
+    }
+}
+
+#[test]
+fn show_prints_every_operator() {
+    for row in suanzi::ops::table::rows() {
+        for dialect in ["opencl", "wgsl"] {
+            let args = [
+                "show",
+                row.name,
+                "--dtype",
+                row.dtypes[0].name(),
+                "--dialect",
+                dialect,
+            ];
+            let output = suanzi(&args, "");
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{args:?}: {}",
+                text(&output.stderr)
+            );
+            assert!(output.stdout.len() > 100, "{args:?}");
+        }
+    }
 }

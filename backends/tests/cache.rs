@@ -4,9 +4,10 @@ mod common;
 
 use common::{Fake, add_one, binary};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use suanzi_backends::{Context, Error, Program, Result, Settings};
 
 fn context(fake: &Arc<Fake>, cache_dir: Option<&Path>, dump_dir: Option<&Path>) -> Context {
@@ -187,6 +188,44 @@ fn an_unwritable_folder_costs_only_compiles() {
     fs::remove_file(&file).unwrap();
     fs::create_dir_all(file.join("full")).unwrap();
     assert!(!compile_again(&cache, "1.0"));
+}
+
+/// Collects what a subscriber prints.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_unwritable_folder_is_a_warning_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a file");
+    fs::write(&file, "").unwrap();
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter("suanzi=warn")
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let context = context(&Fake::new(), Some(&file), None);
+    tracing::subscriber::with_default(subscriber, || {
+        for key in 0..3 {
+            let mut build = || Ok(add_one(&format!("k{key}")));
+            context.program(key, &mut build).unwrap();
+        }
+    });
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.matches("programs are not kept").count(), 1, "{text}");
+    assert!(text.contains("WARN") && text.contains("a file"), "{text}");
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! `suanzi show`: the source that an operator becomes, without a device.
+
+use crate::Failure;
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use rspirv::binary::Disassemble;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use suanzi::backends::DeviceKind;
+use suanzi::codegen::emit_naga::{self, Features};
+use suanzi::codegen::ir::Kernel;
+use suanzi::codegen::{Scalar, Target, Unsupported, emit_c, legalise};
+use suanzi::ops::{kernel_for, table};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The operator's name.
+    op: String,
+    /// Dtype of its inputs.
+    #[arg(long, default_value = "f32", value_parser = dtype())]
+    dtype: Scalar,
+    /// Language to print.
+    #[arg(long, default_value = "opencl")]
+    dialect: Dialect,
+    /// Kind of device that the work is cut for.
+    #[arg(long, default_value = "gpu")]
+    kind: Kind,
+}
+
+fn dtype() -> impl TypedValueParser<Value = Scalar> {
+    let names = PossibleValuesParser::new(Scalar::ALL.map(Scalar::name));
+    names.try_map(|name| Scalar::from_name(&name).ok_or("no such dtype"))
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Dialect {
+    Opencl,
+    Cuda,
+    Hip,
+    /// What naga makes of the module, to look at.
+    Wgsl,
+    /// What Vulkan gets, disassembled.
+    Spirv,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Gpu,
+    Cpu,
+    Interpreter,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let kind = match args.kind {
+        Kind::Gpu => DeviceKind::Gpu,
+        Kind::Cpu => DeviceKind::Cpu,
+        Kind::Interpreter => DeviceKind::Interpreter,
+    };
+    let kernel = kernel_for(table::row(&args.op)?, args.dtype, kind)?;
+    let text = print(&kernel, args.dialect)?;
+    // A reader that goes away (`| head`) is no failure.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(kernel: &Kernel, dialect: Dialect) -> Result<String, Unsupported> {
+    let c = |dialect: &emit_c::Dialect| {
+        let target = dialect.target();
+        emit_c::emit(&legalise(kernel, &target)?, dialect, &target)
+    };
+    match dialect {
+        Dialect::Opencl => c(&emit_c::OPENCL),
+        Dialect::Cuda => c(&emit_c::CUDA),
+        Dialect::Hip => c(&emit_c::HIP),
+        Dialect::Wgsl => emit_naga::to_wgsl(&legalise(kernel, &naga_target(false))?),
+        Dialect::Spirv => {
+            let words = emit_naga::to_spirv(&legalise(kernel, &naga_target(true))?)?;
+            let module = rspirv::dr::load_words(&words).map_err(|e| Unsupported {
+                kernel: kernel.name.clone(),
+                what: format!("the SPIR-V cannot be read back: {e}"),
+            })?;
+            Ok(module.disassemble() + "\n")
+        }
+    }
+}
+
+/// An adapter that has everything but matrix units.
+fn naga_target(int16: bool) -> Target {
+    emit_naga::target(&Features {
+        f16: true,
+        // WGSL has no word for them.
+        int16,
+        int64: true,
+        f64: true,
+        fused_fma: true,
+        subgroups: true,
+        atomic64: true,
+        ..Features::default()
+    })
+}
