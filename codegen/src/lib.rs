@@ -15,6 +15,7 @@ pub mod ir;
 pub mod legalise;
 pub mod samples;
 pub mod target;
+pub mod testing;
 pub mod types;
 pub mod verify;
 
