@@ -15,13 +15,15 @@ pub fn run(device: &dyn Device, case: &Case) -> Result<Vec<Vec<u8>>> {
         Data::Scalar(_) => Ok(None),
     });
     let memories = memories.collect::<Result<Vec<Option<Memory>>>>()?;
-    let args = case.args.iter().zip(&memories).map(|(arg, memory)| {
-        match (arg, memory) {
+    let args = case
+        .args
+        .iter()
+        .zip(&memories)
+        .map(|(arg, memory)| match (arg, memory) {
             (Data::Scalar(c), _) => Arg::Scalar(*c),
             (_, Some(memory)) => Arg::Buffer(memory),
             (Data::Buffer(_), None) => unreachable!("buffers have memory"),
-        }
-    });
+        });
     device.launch(&program, case.groups, &args.collect::<Vec<_>>())?;
     let sizes = case.args.iter().filter_map(|arg| match arg {
         Data::Buffer(bytes) => Some(bytes.len()),

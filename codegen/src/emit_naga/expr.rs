@@ -21,6 +21,10 @@ const INTRINSICS: &[(&str, MathFunction)] = &[
     ("native_rsqrt", MathFunction::InverseSqrt),
 ];
 
+fn is_int(kind: naga::ScalarKind) -> bool {
+    matches!(kind, naga::ScalarKind::Sint | naga::ScalarKind::Uint)
+}
+
 impl Lowerer<'_> {
     /// Evaluates a value here.
     pub fn expression(&mut self, v: Value) -> Check<Handle<Expression>> {
@@ -48,8 +52,20 @@ impl Lowerer<'_> {
                 }))
             }
             Expr::Cast(a, _) => {
-                let a = self.value(*a)?;
-                Ok(self.cast(a, scalar(ty.scalar)?))
+                let (from, to) = (scalar(kernel.ty(*a).scalar)?, scalar(ty.scalar)?);
+                let mut a = self.value(*a)?;
+                // naga's SPIR-V widens by the sign of the result; the language, by the operand's.
+                let integers = is_int(from.kind) && is_int(to.kind);
+                if integers && from.kind != to.kind && to.width > from.width {
+                    a = self.cast(
+                        a,
+                        naga::Scalar {
+                            kind: from.kind,
+                            ..to
+                        },
+                    );
+                }
+                Ok(self.cast(a, to))
             }
             Expr::Bitcast(a) => {
                 let expr = self.value(*a)?;
