@@ -4,6 +4,8 @@
 //! a failure.
 
 mod common;
+#[path = "common/compare.rs"]
+mod compare;
 
 use common::add_one;
 use std::sync::Arc;
@@ -11,7 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use suanzi_backends::opencl::{self, OpenCl};
 use suanzi_backends::{Arg, Device, Error, Memory, Program};
+use suanzi_codegen::interp::Options;
 use suanzi_codegen::ir::{Access, Builtin, Const};
+use suanzi_codegen::samples::SAMPLES;
+use suanzi_codegen::testing::Case;
 use suanzi_codegen::{Builder, Kernel, Scalar};
 
 /// The first OpenCL device, if there is one; see the head of this file.
@@ -462,4 +467,36 @@ fn time_is_measured() {
     assert!(matches!(refused, Err(Error::Invalid { .. })));
     launch().expect("the device still works");
     assert!(download(&device, &out).iter().all(|&v| v == 2));
+}
+
+#[test]
+fn samples_agree_with_the_interpreter() {
+    let Some(device) = device() else { return };
+    let caps = device.caps();
+    let mut ran = vec![];
+    for sample in SAMPLES {
+        let case = Case::sample(sample, 1).expect("valid");
+        let options = Options {
+            subgroup_width: caps.subgroup.map_or(1, |(least, _)| least),
+            ..Options::default()
+        };
+        let expected = case.interpret(options).expect("runs");
+        match compare::run(&device, &case) {
+            Ok(found) => {
+                let difference = case.difference(&expected, &found);
+                assert_eq!(difference, None, "{}", sample.name);
+                ran.push(sample.name);
+            }
+            Err(Error::Unsupported { source, .. }) => {
+                let lacks = match sample.name {
+                    "subgroups" => caps.subgroup.is_none_or(|(least, most)| least != most),
+                    "fragments" => caps.target.fragments.is_empty(),
+                    _ => false,
+                };
+                assert!(lacks, "{source}");
+            }
+            Err(error) => panic!("{}: {error}", sample.name),
+        }
+    }
+    assert!(ran.len() >= SAMPLES.len() - 2, "only {ran:?}");
 }

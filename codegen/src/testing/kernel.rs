@@ -1,8 +1,8 @@
 //! The statements of a random kernel: control flow, variables, and memory that each work-item
 //! shares with others only behind barriers or through commuting atomics.
 
-use super::values::{AT_REST, Array, Values};
-use super::{Case, Data, Rng, Spec};
+use super::values::{AT_REST, Array, Values, scalar_bits};
+use super::{Case, Data, Floats, Rng, Spec};
 use crate::builder::Builder;
 use crate::ir::*;
 use crate::types::Scalar::{self, *};
@@ -54,16 +54,17 @@ struct Writer<'a> {
     shared: u32,
 }
 
-/// The bits of a float.
-pub fn float_bits(s: Scalar, x: f64) -> u64 {
-    match s {
-        F16 => half::f16::from_f64(x).to_bits().into(),
-        Bf16 => half::bf16::from_f64(x).to_bits().into(),
-        F32 => (x as f32).to_bits().into(),
-        _ => x.to_bits(),
+/// What a buffer of random elements holds.
+pub fn random_bytes(rng: &mut Rng, elem: Scalar, len: usize, floats: Floats) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(len * elem.bytes());
+    for _ in 0..len {
+        let bits = scalar_bits(rng, elem, floats).to_le_bytes();
+        bytes.extend(&bits[..elem.bytes()]);
     }
+    bytes
 }
 
+/// Builds a case.
 pub fn build(spec: &Spec) -> Result<Case, VerifyError> {
     let mut rng = Rng::new(spec.seed);
     let (workgroup, groups) = rng.one(SHAPES);
@@ -105,12 +106,12 @@ pub fn build(spec: &Spec) -> Result<Case, VerifyError> {
 
 impl Writer<'_> {
     fn random_bytes(&mut self, elem: Scalar, len: u32) -> Vec<u8> {
-        let mut bytes = vec![];
-        for _ in 0..len {
-            let bits = self.values.bits(elem).to_le_bytes();
-            bytes.extend(&bits[..elem.bytes()]);
-        }
-        bytes
+        random_bytes(
+            &mut self.values.rng,
+            elem,
+            len as usize,
+            self.values.spec.floats,
+        )
     }
 
     fn inputs(&mut self, b: &mut Builder) {

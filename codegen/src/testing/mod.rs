@@ -12,6 +12,7 @@ mod values;
 
 use crate::interp::{self, InterpError};
 use crate::ir::{Access, Const, Kernel, ParamKind};
+use crate::samples::{self, Sample};
 use crate::target::{Support, Target};
 use crate::types::Scalar;
 use crate::verify::VerifyError;
@@ -84,6 +85,38 @@ impl Spec {
 }
 
 impl Case {
+    /// A sample with random inputs, exactly representable ones.
+    ///
+    /// # Errors
+    /// What the sample's builder says.
+    pub fn sample(sample: &Sample, seed: u64) -> Result<Case, VerifyError> {
+        let kernel = (sample.kernel)()?;
+        let mut rng = Rng::new(seed);
+        let params = kernel.params.iter().zip(sample.args);
+        let args = params.map(|(param, arg)| {
+            Ok(match (param.kind, *arg) {
+                (ParamKind::Buffer { elem, .. }, samples::Arg::In(n)) => {
+                    Data::Buffer(kernel::random_bytes(&mut rng, elem, n, Floats::Exact))
+                }
+                (ParamKind::Buffer { elem, .. }, samples::Arg::Out(n)) => {
+                    Data::Buffer(vec![0; n * elem.bytes()])
+                }
+                (ParamKind::Scalar(scalar), samples::Arg::Scalar(bits)) => {
+                    Data::Scalar(Const { scalar, bits })
+                }
+                (kind, arg) => Err(VerifyError {
+                    kernel: sample.name.into(),
+                    what: format!("argument {arg:?} for {kind:?}"),
+                })?,
+            })
+        });
+        Ok(Case {
+            args: args.collect::<Result<_, VerifyError>>()?,
+            groups: sample.groups,
+            kernel,
+        })
+    }
+
     /// Runs the case on the interpreter.
     ///
     /// # Errors

@@ -96,6 +96,35 @@ pub struct Values<'a> {
     pub arrays: Vec<Array>,
 }
 
+/// Bits of a scalar: often special, and at rest if floats are to be exact.
+pub fn scalar_bits(rng: &mut Rng, s: Scalar, floats: Floats) -> u64 {
+    let r = rng.bits();
+    let mask = u64::MAX >> (64 - s.bits());
+    if s.is_float() && floats == Floats::Exact {
+        return float_bits(s, ((r % 63) as f64 - 31.0) / 4.0);
+    }
+    match r >> 60 {
+        5..=9 if s.is_float() => float_bits(s, (r % 2001) as f64 / 8.0 - 125.0),
+        0 => 0,
+        1 => mask,
+        2 => mask >> 1,
+        3 => mask ^ (mask >> 1),
+        4 => 1,
+        5..=9 => r & mask & 0xff,
+        _ => r & mask,
+    }
+}
+
+/// The bits of a float.
+fn float_bits(s: Scalar, x: f64) -> u64 {
+    match s {
+        F16 => half::f16::from_f64(x).to_bits().into(),
+        Bf16 => half::bf16::from_f64(x).to_bits().into(),
+        F32 => (x as f32).to_bits().into(),
+        _ => x.to_bits(),
+    }
+}
+
 const FLOAT_UNARY: &[UnOp] = &[
     UnOp::Neg,
     UnOp::Abs,
@@ -169,28 +198,9 @@ impl Values<'_> {
         scalar.x(self.rng.one(&[1, 1, 1, 1, 2, 2, 4, 4, 8, 16]))
     }
 
-    /// Bits of a scalar: often special, always on the grid of memory.
+    /// Bits of a scalar, for constants and for memory.
     pub fn bits(&mut self, s: Scalar) -> u64 {
-        let r = self.rng.bits();
-        let mask = u64::MAX >> (64 - s.bits());
-        match s {
-            _ if s.is_float() && self.exact() => {
-                let quarters = (r % 63) as f64 - 31.0;
-                super::kernel::float_bits(s, quarters / 4.0)
-            }
-            _ if s.is_float() && r >> 60 < 8 => {
-                super::kernel::float_bits(s, (r % 2001) as f64 / 8.0 - 125.0)
-            }
-            _ => match r >> 60 {
-                0 => 0,
-                1 => mask,
-                2 => mask >> 1,
-                3 => mask ^ (mask >> 1),
-                4 => 1,
-                5..=9 => r & mask & 0xff,
-                _ => r & mask,
-            },
-        }
+        scalar_bits(&mut self.rng, s, self.spec.floats)
     }
 
     /// A constant.
