@@ -113,7 +113,9 @@ fn cast(t: &Target, from: Scalar, to: Scalar, mode: CastMode) -> Result<(), Stri
     };
     let known = match (from, to) {
         (F16 | Bf16, F32) | (F32, F16 | Bf16) | (F32, F64) | (F64, F32) => true,
-        _ if from.is_int() && to.is_int() => true,
+        _ if from.is_int() && to.is_int() => {
+            from.bytes() >= to.bytes() || from.is_signed_int() == to.is_signed_int()
+        }
         (F32 | F64, _) => wide_int(to),
         (_, F32 | F64) => wide_int(from),
         _ => false,

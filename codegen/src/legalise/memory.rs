@@ -7,6 +7,7 @@
 
 use super::casts::{decode, encode, held};
 use super::ops::low_bits;
+use super::range::alignment;
 use super::walk::StoreTo;
 use crate::builder::Builder;
 use crate::ir::*;
@@ -127,6 +128,19 @@ fn word(b: &mut Builder, index: Value, bits: u32) -> Value {
     b.shr(index, (32 / bits).trailing_zeros())
 }
 
+/// Whether an access is aligned, as promised or as its index shows, and whether it begins a word.
+fn alignments(
+    b: &Builder,
+    index: Value,
+    (promised, lanes): (bool, u8),
+    per_word: u8,
+) -> (bool, bool) {
+    let known = alignment(b, index);
+    let aligned = promised || known >= lanes.trailing_zeros();
+    let whole = lanes >= per_word && aligned;
+    (aligned, whole || known >= per_word.trailing_zeros())
+}
+
 /// Elements of 8 or 16 bits, each zero-extended to u32.
 fn load_words(
     b: &mut Builder,
@@ -137,8 +151,9 @@ fn load_words(
     let per_word = (32 / bits) as u8;
     let count = lanes.div_ceil(per_word);
     let first = word(b, index, bits);
-    let words = if aligned && lanes >= per_word {
-        b.load(place, first, count, true)
+    let (aligned, at_word) = alignments(b, index, (aligned, lanes), per_word);
+    let words = if at_word && lanes >= per_word {
+        b.load(place, first, count, aligned)
     } else if aligned || lanes == 1 {
         let w = b.load(place, first, 1, true);
         let down = offset(b, index, bits);
@@ -209,11 +224,12 @@ fn pack(b: &mut Builder, x: Value, bits: u32) -> Value {
 fn store_words(b: &mut Builder, to: StoreTo, bits: u32) {
     let lanes = b.ty(to.value).lanes;
     let per_word = (32 / bits) as u8;
-    if to.aligned && lanes >= per_word {
+    let (aligned, at_word) = alignments(b, to.index, (to.aligned, lanes), per_word);
+    if at_word && lanes >= per_word {
         let words = pack(b, to.value, bits);
         let first = word(b, to.index, bits);
-        b.store(to.place, first, words, true);
-    } else if to.aligned || lanes == 1 {
+        b.store(to.place, first, words, aligned);
+    } else if aligned || lanes == 1 {
         let part = pack(b, to.value, bits);
         merge(b, to.place, to.index, part, (bits, u32::from(lanes) * bits));
     } else {

@@ -24,7 +24,7 @@
 //! 6. `Div` and `Rem` of integers never meet a zero divisor, nor `MIN / -1`. Shift amounts are
 //!    below the width. Integer `Add`, `Sub`, `Mul` and `Neg` do wrap: in C, do them unsigned.
 //! 7. Casts have [`CastMode::Wrap`](crate::ir::CastMode) and are one of: integer to integer, the
-//!    low bits kept; i32, u32, i64 or u64 to f32 or f64, and back where the truncated value is
+//!    low bits kept, and no change of sign where the width grows; i32, u32, i64 or u64 to f32 or f64, and back where the truncated value is
 //!    known to fit; f32 from or to f64, f16 or (native) bf16. Roundings are to nearest even, with
 //!    denormals. No cast has to do with bools: they become `Select` and comparisons.
 //! 8. Comparisons, `Floor`, `Ceil`, `Trunc`, `Rint`, `Sqrt`, `Add`, `Sub`, `Mul` and `Div` of

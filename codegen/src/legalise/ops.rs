@@ -65,9 +65,18 @@ impl Builder {
         self.select(cond, c, a)
     }
 
-    /// A plain conversion: what every target does by itself.
+    /// A plain conversion: what every target does by itself. An integer that gets wider is
+    /// extended by its own sign first, and only then takes that of the other kind.
     pub(super) fn convert(&mut self, a: Value, to: Scalar) -> Value {
-        self.cast(a, to, CastMode::Wrap)
+        let from = self.ty(a).scalar;
+        let extends = from.is_int() && to.is_int() && from.bytes() < to.bytes();
+        let kept = match (extends, from.is_signed_int()) {
+            (true, true) => to.to_signed(),
+            (true, false) => to.to_unsigned(),
+            (false, _) => to,
+        };
+        let wide = self.cast(a, kept, CastMode::Wrap);
+        self.bitcast(wide, to)
     }
 
     /// An integer as its unsigned kind of the same size, or a float as its bits.

@@ -55,3 +55,26 @@ fn at_depth(b: &Builder, v: Value, depth: u32) -> (u64, u64) {
         _ => all,
     }
 }
+
+/// The largest known `n` such that every lane of an integer is a multiple of `2^n`.
+pub fn alignment(b: &Builder, v: Value) -> u32 {
+    alignment_at_depth(b, v, DEPTH)
+}
+
+fn alignment_at_depth(b: &Builder, v: Value, depth: u32) -> u32 {
+    use BinOp::*;
+    if depth == 0 {
+        return 0;
+    }
+    let of = |v: Value| alignment_at_depth(b, v, depth - 1);
+    let n = match *b.kernel().expr(v) {
+        Expr::Const(c) => c.bits.trailing_zeros(),
+        Expr::Splat(a) | Expr::Cast(a, CastMode::Wrap) if b.ty(a).scalar.is_int() => of(a),
+        Expr::Binary(Mul, x, y) => of(x) + of(y),
+        Expr::Binary(Add | Sub | Or | Xor, x, y) => of(x).min(of(y)),
+        Expr::Binary(And, x, y) => of(x).max(of(y)),
+        Expr::Binary(Shl, x, k) => of(x) + b.const_of(k).map_or(0, |c| c.bits.min(64) as u32),
+        _ => 0,
+    };
+    n.min(b.ty(v).scalar.bits())
+}

@@ -35,7 +35,7 @@ fn without_nans(mut case: Case) -> Case {
 
 #[test]
 fn unaligned_loads_and_stores() {
-    for (from, to) in [(0, 1), (1, 0), (3, 2), (2, 7), (5, 5)] {
+    for (from, to) in [(0, 1), (1, 0), (3, 2), (2, 7), (5, 5), (4, 8), (2, 0)] {
         for_each(Scalar::ALL.into_iter(), |s, lanes| {
             let name = format!("unaligned_{s}x{lanes}_{from}_{to}");
             let groups = LEN as u32 / 2 / GROUP / u32::from(lanes);
