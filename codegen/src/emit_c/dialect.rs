@@ -93,8 +93,8 @@ pub enum Need {
     F64,
     /// f16 in memory.
     F16,
-    /// Rounding of f32 to f16 between operations, once for each lane count.
-    RoundF16,
+    /// Conversions between f32 and f16 outside of aligned accesses, once for each lane count.
+    ConvertF16,
     /// f16 arithmetic.
     NativeF16,
     /// Addition, exchange and compare-exchange of 64 bits.

@@ -232,7 +232,7 @@ impl Printer<'_> {
                 (Scalar::F32, Scalar::F16) if self.use_of(v) < Use::Computed => return Ok(text),
                 (Scalar::F32, Scalar::F16) => {
                     self.need(Need::F16, 1);
-                    self.need(Need::RoundF16, to.lanes);
+                    self.need(Need::ConvertF16, to.lanes);
                     return self.call(self.dialect.half.round, to, &[&text]);
                 }
                 (Scalar::F16, _) | (_, Scalar::F16) => {

@@ -5,11 +5,16 @@ use crate::ir::{AtomicOp, SubgroupOp};
 use crate::target::Support;
 
 /// To f16 and back by way of memory: the built-ins are conversion instructions where a device has
-/// them, and twice as fast on PoCL as rounding in integer arithmetic.
-const ROUND_F16: &str = "\
-inline float$n sz_round_half$n(float$n x) {
+/// them, and twice as fast on PoCL as rounding in integer arithmetic. Unaligned vectors are moved
+/// as integers and converted in private memory too, because PoCL 3.1 compiles `vload_half8` and
+/// its kin to instructions that fault on addresses which are not multiples of the vector.
+const CONVERT_F16: &str = "\
+inline ushort$n sz_to_half$n(float$n x) {
     ushort$n h;
     vstore_half$n_rte(x, 0, (__private half*)&h);
+    return h;
+}
+inline float$n sz_from_half$n(ushort$n h) {
     return vload_half$n(0, (const __private half*)&h);
 }
 ";
@@ -67,7 +72,7 @@ pub const OPENCL: Dialect = Dialect {
         ),
         (Need::Always, "#pragma OPENCL FP_CONTRACT OFF\n"),
         (Need::Always, TOUCH),
-        (Need::RoundF16, ROUND_F16),
+        (Need::ConvertF16, CONVERT_F16),
         (Need::Stream, STREAM),
     ],
 
@@ -106,7 +111,7 @@ pub const OPENCL: Dialect = Dialect {
         array: "ushort",
         load: "vload_half($i, $p)",
         store: "vstore_half_rte($0, $i, $p);",
-        round: "sz_round_half$n($0)",
+        round: "sz_from_half$n(sz_to_half$n($0))",
     },
     suffix64: "L",
     bitcasts: Bitcasts {
@@ -129,9 +134,9 @@ pub const OPENCL: Dialect = Dialect {
         store: "vstore$n($0, 0, $p + $i);",
         store_aligned: "*($s$m$n*)($p + $i) = $0;",
         store_line: "SZ_STREAM_STORE(($s$m$n*)($p + $i), $0);",
-        load_half: "vload_half$n(0, $p + $i)",
+        load_half: "sz_from_half$n(vload$n(0, (const $sushort*)($p + $i)))",
         load_half_aligned: "vloada_half$n(0, $p + $i)",
-        store_half: "vstore_half$n_rte($0, 0, $p + $i);",
+        store_half: "vstore$n(sz_to_half$n($0), 0, ($sushort*)($p + $i));",
         store_half_aligned: "vstorea_half$n_rte($0, 0, $p + $i);",
     }),
 
