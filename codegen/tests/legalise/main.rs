@@ -459,6 +459,27 @@ fn what_cannot_be_had_is_refused_with_a_reason() {
     assert!(subgroup.contains("needs subgroup operations"), "{subgroup}");
 }
 
+/// Guards cost: a divisor or a shift that is seen to be harmless gets none.
+#[test]
+fn idle_guards_are_left_out() {
+    let selects = |f: &dyn Fn(&mut Builder, &[Value]) -> Value| {
+        let case = Case::map("guards".into(), &[U32, U32], U32, 1, f);
+        let legal = legalise(&case.kernel, &Target::all()).unwrap();
+        let is_select = |e: &&Expr| matches!(e, Expr::Select { .. });
+        legal.exprs.iter().filter(is_select).count()
+    };
+    assert_eq!(selects(&|b, x| b.bin(BinOp::Div, x[0], x[1])), 2);
+    let nonzero = |b: &mut Builder, x: Value| {
+        let one = b.u32(1);
+        b.bin(BinOp::Max, x, one)
+    };
+    let safe = |b: &mut Builder, x: &[Value]| {
+        let y = nonzero(b, x[1]);
+        b.bin(BinOp::Div, x[0], y)
+    };
+    assert_eq!(selects(&safe), 0);
+}
+
 /// The check has teeth: what a target lacks is seen in a kernel that was not legalised for it.
 #[test]
 fn the_check_sees_what_was_left() {

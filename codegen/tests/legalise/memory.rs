@@ -2,9 +2,9 @@
 
 use super::values;
 use super::{Case, GROUP, LEN, for_each};
-use suanzi_codegen::Builder;
 use suanzi_codegen::Scalar::{self, *};
 use suanzi_codegen::ir::*;
+use suanzi_codegen::{Builder, legalise};
 
 /// A case whose kernel reads `in0` and writes `out`, both of `LEN` elements.
 fn case(name: String, s: Scalar, groups: u32, f: impl Fn(&mut Builder, Place, Place)) -> Case {
@@ -131,4 +131,26 @@ fn neighbours_are_left_alone() {
             without_nans(c)
         });
     }
+}
+
+/// Stores that are seen to cover whole words need no atomics, though nobody promised alignment.
+#[test]
+fn whole_words_are_stored_plainly() {
+    let atomics = |step: u32| {
+        let kernel = case("words".into(), U8, 1, |b, input, out| {
+            let id = b.builtin(Builtin::GlobalId(0));
+            let width = b.u32(step);
+            let at = b.mul(id, width);
+            let x = b.load(input, at, 4, false);
+            b.store(out, at, x, false);
+        });
+        let legal = legalise(&kernel.kernel, &super::poor()).unwrap();
+        let mut count = 0;
+        legal.for_each_stmt(&mut |s| count += usize::from(matches!(s, Stmt::Atomic { .. })));
+        count
+    };
+    assert_eq!(atomics(4), 0);
+    assert_eq!(atomics(12), 0);
+    // Two atomics for each byte.
+    assert_eq!(atomics(6), 8);
 }
