@@ -7,7 +7,7 @@ use std::sync::Arc;
 use suanzi_backends::{Arg, Device, Error, Memory, registry, vulkan};
 use suanzi_codegen::ir::{Access, BinOp, Builtin, Const, ParamKind, Value};
 use suanzi_codegen::samples::{self, SAMPLES, Sample, sample};
-use suanzi_codegen::{Builder, Kernel, Scalar};
+use suanzi_codegen::{Builder, Kernel, Scalar, interp};
 
 fn devices() -> Vec<Arc<dyn Device>> {
     vulkan::enumerate().unwrap_or_else(|e| {
@@ -133,6 +133,50 @@ fn samples_give_the_bits_that_the_interpreter_gives() {
             }
         }
         assert!(ran.len() >= SAMPLES.len() - 3, "only {ran:?}");
+    }
+}
+
+/// What a subgroup computes depends on its width, so the interpreter is told this device's.
+#[test]
+fn subgroups_give_the_bits_that_the_interpreter_gives() {
+    for d in devices() {
+        let Some((width, most)) = d.caps().subgroup else {
+            continue;
+        };
+        let s = sample("subgroups").expect("a sample");
+        if width != most {
+            println!("{}: the width of a subgroup varies", d.info().id);
+            continue;
+        }
+        let kernel = (s.kernel)().expect("a valid kernel");
+        let options = interp::Options {
+            subgroup_width: width,
+            ..interp::Options::default()
+        };
+        let program = interp::Program::new(&kernel, options).expect("a program");
+        let mut expected = vec![];
+        for (i, (p, arg)) in kernel.params.iter().zip(s.args).enumerate() {
+            let (ParamKind::Buffer { elem, .. }, samples::Arg::In(n) | samples::Arg::Out(n)) =
+                (p.kind, arg)
+            else {
+                panic!("only buffers are passed to this sample");
+            };
+            let memory = interp::Memory::new(n * elem.bytes()).expect("memory");
+            if let samples::Arg::In(n) = arg {
+                memory
+                    .write(0, &elements(elem, *n, i as u64 + 1))
+                    .expect("a write");
+            }
+            expected.push(memory);
+        }
+        let args: Vec<interp::Arg<'_>> = expected.iter().map(interp::Arg::Buffer).collect();
+        program.run(s.groups, &args).expect("a run");
+        let got = run(&*d, s).expect("subgroups are supported");
+        for (got, expected) in got.iter().zip(&expected[1..]) {
+            let mut bytes = vec![0; expected.len()];
+            expected.read(0, &mut bytes).expect("a read");
+            assert!(*got == bytes, "{}: {got:?} is not {bytes:?}", d.info().id);
+        }
     }
 }
 

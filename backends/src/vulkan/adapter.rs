@@ -118,6 +118,8 @@ pub struct Physical {
     pub controls: FloatControls,
     /// The largest heap of device memory, bytes.
     pub memory_bytes: u64,
+    /// Multiprocessors or compute units, where a vendor's extension counts them.
+    pub compute_units: Option<u32>,
 }
 
 /// Asks Vulkan around wgpu.
@@ -127,19 +129,29 @@ pub fn physical(adapter: &wgpu::Adapter) -> Physical {
         return Physical {
             controls: FloatControls::default(),
             memory_bytes: 0,
+            compute_units: None,
         };
     };
     let vulkan = hal.shared_instance().raw_instance();
     let device = hal.raw_physical_device();
 
     let mut floats = vk::PhysicalDeviceFloatControlsProperties::default();
-    let mut properties = vk::PhysicalDeviceProperties2::default().push_next(&mut floats);
-    // SAFETY: the physical device belongs to the instance, and the chain holds one structure that
-    // the call fills (or leaves, below Vulkan 1.2).
+    let mut nvidia = vk::PhysicalDeviceShaderSMBuiltinsPropertiesNV::default();
+    let mut amd = vk::PhysicalDeviceShaderCorePropertiesAMD::default();
+    let mut properties = vk::PhysicalDeviceProperties2::default()
+        .push_next(&mut floats)
+        .push_next(&mut nvidia)
+        .push_next(&mut amd);
+    // SAFETY: the physical device belongs to the instance, and drivers leave the structures of the
+    // chain that they do not know as they are.
     unsafe { vulkan.get_physical_device_properties2(device, &mut properties) };
     // SAFETY: as above.
     let memory = unsafe { vulkan.get_physical_device_memory_properties(device) };
 
+    let amd_units = amd.shader_engine_count
+        * amd.shader_arrays_per_engine_count
+        * amd.compute_units_per_shader_array;
+    let units = [nvidia.shader_sm_count, amd_units];
     let f = floats;
     let yes = |flags: [vk::Bool32; 3]| flags.map(|b| b == vk::TRUE);
     Physical {
@@ -167,6 +179,7 @@ pub fn physical(adapter: &wgpu::Adapter) -> Physical {
             .map(|h| h.size)
             .max()
             .unwrap_or(0),
+        compute_units: units.into_iter().find(|&n| n > 0),
     }
 }
 

@@ -255,8 +255,8 @@ fn caps(
     let (info, l) = (adapter.get_info(), adapter.limits());
     let units = match info.device_type {
         wgpu::DeviceType::Cpu => std::thread::available_parallelism().map_or(1, |n| n.get()) as u32,
-        // Vulkan does not say; enough to fill a small GPU, and launches are cut no finer for it.
-        _ => 16,
+        // Where nobody says: as many as a small GPU has.
+        _ => physical.compute_units.unwrap_or(16),
     };
     let max_alloc = l.max_buffer_size.min(l.max_storage_buffer_binding_size);
     Caps {
