@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use suanzi::backends::{self, init_logging};
 use suanzi::{codegen, ops};
+use suanzi_conformance::cli::{self as conformance, ConformArgs, ShardArgs};
 
 /// Operators and mathematics for GPUs.
 #[derive(Parser)]
@@ -22,6 +23,11 @@ enum Command {
     Devices(devices::Args),
     /// Print the source that is generated for an operator.
     Show(show::Args),
+    /// Find out what devices get right, operator by operator.
+    Conform(ConformArgs),
+    /// What `conform` runs cases in.
+    #[command(name = conformance::SUBCOMMAND, hide = true)]
+    Shard(ShardArgs),
 }
 
 /// Why the command ends early: the exit code, and what to say.
@@ -47,6 +53,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
         Command::Devices(args) => Ok(devices::run(args)),
         Command::Show(args) => show::run(args),
+        Command::Conform(args) => Ok(conformance::run(args)),
+        Command::Shard(args) => Ok(conformance::run_shard(args)),
     }
 }
 

@@ -1,0 +1,328 @@
+//! The command `suanzi conform`, and the hidden one that its shards are.
+
+use crate::case::Case;
+use crate::child::Shard;
+use crate::plan::{self, Profile};
+use crate::report::baseline::{self, Change};
+use crate::report::{self, Device, Report};
+use crate::result::{CaseResult, Status};
+use crate::runner::{self, Settings};
+use crate::shard;
+use globset::Glob;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub use crate::child::SUBCOMMAND;
+
+/// All passed.
+const FINE: u8 = 0;
+/// Something failed.
+const FAILED: u8 = 1;
+/// Wrong usage.
+const USAGE: u8 = 2;
+
+/// Failures that are printed; the report has them all.
+const PRINTED: usize = 20;
+
+/// Find out what devices get right, operator by operator.
+#[derive(Debug, clap::Args)]
+pub struct ConformArgs {
+    /// A device, as `suanzi devices` names it; may be repeated [default: cpu and every driver found]
+    #[arg(long = "device", value_name = "D")]
+    pub devices: Vec<String>,
+    /// How much to run
+    #[arg(long, value_enum, default_value = "smoke")]
+    pub profile: Profile,
+    /// Only cases whose id matches: `add/f32/*`, or a whole id
+    #[arg(long, value_name = "GLOB")]
+    pub filter: Option<String>,
+    /// Folder for report.html, report.json, report.xml and the journals
+    #[arg(long, value_name = "DIR", default_value = "target/conformance")]
+    pub report: PathBuf,
+    /// Take what an interrupted run of the same build, device and driver has done already
+    #[arg(long)]
+    pub resume: bool,
+    /// A report.json of an earlier run: say what changed
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Seconds that one case may take before it counts as hung
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub timeout: f64,
+}
+
+/// What a shard is told.
+#[derive(Debug, clap::Args)]
+pub struct ShardArgs {
+    /// The device to serve
+    #[arg(long)]
+    device: Option<String>,
+    /// Say which devices there are
+    #[arg(long)]
+    list: bool,
+}
+
+/// Serves cases to a parent process.
+pub fn run_shard(args: &ShardArgs) -> ExitCode {
+    let fine = match &args.device {
+        Some(device) => shard::serve(device),
+        None => args.list && shard::list(),
+    };
+    ExitCode::from(if fine { FINE } else { FAILED })
+}
+
+/// Runs the suite. The exit code is 0 if all passed, 1 for failures, 2 for wrong usage.
+pub fn run(args: &ConformArgs) -> ExitCode {
+    ExitCode::from(conform(args).unwrap_or_else(|stop| {
+        eprintln!("error: {}", stop.what);
+        stop.code
+    }))
+}
+
+/// The end before a report.
+struct Stop {
+    code: u8,
+    what: String,
+}
+
+fn usage(what: impl Into<String>) -> Stop {
+    Stop {
+        code: USAGE,
+        what: what.into(),
+    }
+}
+
+fn failed(what: impl Into<String>) -> Stop {
+    Stop {
+        code: FAILED,
+        what: what.into(),
+    }
+}
+
+fn conform(args: &ConformArgs) -> Result<u8, Stop> {
+    // Read first: it may lie where this run's report will.
+    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+    let cases = selected(args.profile, args.filter.as_deref())?;
+    let timeout = Duration::try_from_secs_f64(args.timeout)
+        .ok()
+        .filter(|t| !t.is_zero())
+        .ok_or_else(|| usage("--timeout must be a positive number of seconds"))?;
+    let exe = std::env::current_exe()
+        .map_err(|e| failed(format!("cannot find this program to start it again: {e}")))?;
+    let (devices, absent) = devices(args, &exe)?;
+    report::prepare(&args.report)
+        .map_err(|e| usage(format!("cannot write to {}: {e}", args.report.display())))?;
+    let settings = Settings {
+        exe,
+        folder: args.report.clone(),
+        profile: args.profile,
+        timeout,
+        resume: args.resume,
+    };
+
+    let mut report = Report {
+        version: env!("CARGO_PKG_VERSION").into(),
+        date: String::new(),
+        host: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        profile: args.profile,
+        filter: args.filter.clone(),
+        complete: true,
+        absent,
+        devices: vec![],
+    };
+    for device in &devices {
+        let bar = progress(device, cases.len());
+        let tick = |result: &CaseResult| {
+            if !result.status.is_fine() {
+                bar.println(format!("{:>11}  {}", result.status.name(), result.id));
+            }
+            bar.inc(1);
+        };
+        let mut run = runner::run(&settings, device, &cases, &tick).map_err(failed)?;
+        bar.finish_and_clear();
+        if run.damaged > 0 {
+            eprintln!(
+                "{device}: {} damaged lines of the journal run again",
+                run.damaged
+            );
+        }
+        if args.filter.is_none() {
+            run.missing
+                .extend(broken_promises(args.profile, &run.results));
+        }
+        report.complete &= run.missing.is_empty();
+        report.devices.push(Device::of(run));
+    }
+    report.date = report::now();
+    let changes = baseline.map_or(vec![], |old| baseline::compare(&old, &report));
+    let written = report::write(&args.report, &report, &changes);
+    summary(&report, &changes, args.baseline.is_some());
+    written.map_err(|e| {
+        failed(format!(
+            "the report was not written to {}: {e}",
+            args.report.display()
+        ))
+    })?;
+    println!("report: {}", args.report.join("report.html").display());
+    let fine = report.complete && report.devices.iter().all(Device::is_fine);
+    Ok(if fine { FINE } else { FAILED })
+}
+
+fn read_baseline(file: &Path) -> Result<Report, Stop> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| usage(format!("cannot read the baseline {}: {e}", file.display())))?;
+    serde_json::from_str(&text)
+        .map_err(|e| usage(format!("the baseline {} is no report: {e}", file.display())))
+}
+
+/// The cases to run: of the profile, those that the filter lets through; or the one case whose id
+/// the filter is, whether the profile has it or not.
+fn selected(profile: Profile, filter: Option<&str>) -> Result<Vec<Case>, Stop> {
+    let Some(filter) = filter else {
+        return Ok(plan::cases(profile));
+    };
+    if let Some(case) = Case::parse(filter) {
+        return Ok(vec![case]);
+    }
+    let glob = Glob::new(filter)
+        .map_err(|e| usage(format!("--filter `{filter}` is no pattern: {e}")))?
+        .compile_matcher();
+    let mut cases = plan::cases(profile);
+    cases.retain(|c| glob.is_match(c.to_string()));
+    if cases.is_empty() {
+        return Err(usage(format!(
+            "no case matches `{filter}`; ids look like {}, and `*` matches any part",
+            "add/f32/17x33/transposed/random/s1"
+        )));
+    }
+    Ok(cases)
+}
+
+/// The devices to run on, and why others are not.
+fn devices(args: &ConformArgs, exe: &Path) -> Result<(Vec<String>, Vec<String>), Stop> {
+    if args.devices.is_empty() {
+        return Shard::devices(exe).map_err(failed);
+    }
+    let mut devices: Vec<String> = vec![];
+    for device in &args.devices {
+        if !devices.contains(device) {
+            // Opened once before anything runs: a wrong name should not show after minutes.
+            Shard::start(exe, device).map_err(usage)?;
+            devices.push(device.clone());
+        }
+    }
+    Ok((devices, vec![]))
+}
+
+/// Operators with fewer results than the operator table promises.
+fn broken_promises(profile: Profile, results: &[CaseResult]) -> Vec<String> {
+    let mut ran = std::collections::BTreeMap::new();
+    for result in results {
+        *ran.entry(result.op.as_str()).or_insert(0usize) += 1;
+    }
+    plan::promise(profile)
+        .into_iter()
+        .map(|(op, promised)| (ran.get(op.as_str()).copied().unwrap_or(0), promised, op))
+        .filter(|(got, promised, _)| got < promised)
+        .map(|(got, promised, op)| format!("{op}: the table promises {promised} cases, {got} ran"))
+        .collect()
+}
+
+fn progress(device: &str, cases: usize) -> ProgressBar {
+    let bar = ProgressBar::new(cases as u64);
+    if bar.is_hidden() {
+        eprintln!("{device}: {cases} cases");
+    }
+    let style = "{prefix:16} {wide_bar} {pos}/{len} {elapsed}, {eta} to go";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(device.to_string());
+    bar
+}
+
+fn summary(report: &Report, changes: &[Change], compared: bool) {
+    let width = report
+        .devices
+        .iter()
+        .map(|d| d.id.len())
+        .max()
+        .unwrap_or(0)
+        .max(6);
+    print!("\n{:width$}", "device");
+    for status in Status::ALL {
+        print!("  {:>11}", status.name());
+    }
+    println!("  {:>7}  {:>8}", "cases", "time");
+    for device in &report.devices {
+        print!("{:width$}", device.id);
+        for status in Status::ALL {
+            print!("  {:>11}", device.totals.get(status));
+        }
+        println!("  {:>7}  {:>6.1} s", device.totals.all(), device.seconds);
+    }
+    println!();
+    for device in &report.devices {
+        println!("{}: {}, {}", device.id, device.name, device.driver);
+        if device.resumed > 0 {
+            println!("  {} results taken from the journal", device.resumed);
+        }
+        if !device.denormals_f32 {
+            println!(
+                "  flushes f32 denormals: {} elements are right only with flushed ones",
+                device.flushed()
+            );
+        }
+        for (reason, n) in device.reasons() {
+            println!("  {n} unsupported: {reason}");
+        }
+        for what in &device.missing {
+            println!("  incomplete: {what}");
+        }
+        let bad = || device.cases.iter().filter(|c| !c.result.status.is_fine());
+        for case in bad().take(PRINTED) {
+            let r = &case.result;
+            println!("  {} {}: {}", r.status.name(), r.id, r.detail);
+            if let Some(w) = &r.worst {
+                let error = r
+                    .error
+                    .map_or("beyond measure".into(), |e| format!("{e:.4}"));
+                let inputs = w.inputs.join(", ");
+                println!(
+                    "    error {error}, limit {} {}; at {:?} of ({inputs}): expected {}, got {}",
+                    r.limit, r.unit, w.index, w.expected, w.got
+                );
+            }
+            println!("    {}", case.repro);
+        }
+        match bad().count().saturating_sub(PRINTED) {
+            0 => {}
+            more => println!("  … and {more} more, in the report"),
+        }
+    }
+    for reason in &report.absent {
+        println!("not run: {reason}");
+    }
+    if compared {
+        println!("since the baseline: {} changes", changes.len());
+        for change in changes.iter().take(PRINTED) {
+            println!("  {} {}: {}", change.device, change.case, change.what);
+        }
+        match changes.len().saturating_sub(PRINTED) {
+            0 => {}
+            more => println!("  … and {more} more, in the report"),
+        }
+    }
+    let cases: usize = report.devices.iter().map(|d| d.totals.all()).sum();
+    let fine = report.devices.iter().all(Device::is_fine);
+    let verdict = match (fine, report.complete) {
+        (true, true) => "nothing failed",
+        (_, true) => "FAILED",
+        (_, false) => "INCOMPLETE",
+    };
+    println!(
+        "{cases} cases on {} devices: {verdict}",
+        report.devices.len()
+    );
+}

@@ -1,0 +1,442 @@
+//! What a case works on: its inputs, generated from its id, and what should come out.
+//!
+//! Everything here is plain Rust over [`Num`] and the rows' references.
+
+use crate::case::{Case, Param};
+use crate::chain::Chain;
+use crate::layout::{self, InputView, Layout};
+use crate::measure::{Expected, flush};
+use crate::rng::Rng;
+use crate::values::{self, Input};
+use suanzi_ops::table::{self, Domain, Inputs, Kind, Limit, Map, Reduce, Row};
+use suanzi_ops::{Num, Scalar};
+
+/// One input.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// Dtype of its elements.
+    pub dtype: Scalar,
+    /// Where its elements lie and how the operator sees them.
+    pub view: InputView,
+    /// The stored elements in row-major order.
+    pub bits: Vec<u64>,
+}
+
+impl Operand {
+    /// A stored element.
+    fn num(&self, stored: usize) -> Num {
+        Num::from_bits(self.dtype, self.bits[stored])
+    }
+}
+
+/// What should come out of a case.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Dtype of the result.
+    pub dtype: Scalar,
+    /// Axes of the result.
+    pub shape: Vec<usize>,
+    /// The elements in row-major order; `None` where the operator must refuse.
+    pub values: Option<Vec<Expected>>,
+    /// How near they have to be.
+    pub limit: Limit,
+}
+
+/// What a case is, looked up.
+pub enum Subject {
+    /// A map operator.
+    Map(&'static Row, Map),
+    /// A reduction.
+    Reduce(&'static Row, Reduce),
+    /// A conversion.
+    Cast(table::Cast),
+    /// A tensor from scalars.
+    Create(table::Create, Vec<Num>),
+    /// A fused chain, and the dtype of each of its values.
+    Chain(Chain, Vec<Scalar>),
+}
+
+impl Subject {
+    /// Looks up what a case names. `None` for a case that [`Case::parse`] would refuse.
+    pub fn of(case: &Case) -> Option<Subject> {
+        if let Param::Chain(name) = &case.param {
+            let chain = Chain::named(name, case.dtype, case.seed)?;
+            let dtypes = chain.dtypes(case.dtype)?;
+            return Some(Subject::Chain(chain, dtypes));
+        }
+        let row = table::row(&case.op).ok()?;
+        Some(match row.kind {
+            Kind::Map(op) => Subject::Map(row, op),
+            Kind::Reduce(op) => Subject::Reduce(row, op),
+            Kind::Cast(op) => Subject::Cast(op),
+            Kind::Create(op) => Subject::Create(op, scalars(case, op.scalars)),
+        })
+    }
+
+    /// The inputs of a case.
+    pub fn operands(&self, case: &Case) -> Vec<Operand> {
+        let mut rng = Rng::from_text(&case.to_string(), case.seed);
+        match self {
+            Subject::Map(_, op) => map_operands(case, op.inputs, op.domain, &mut rng),
+            Subject::Reduce(row, op) => vec![reduce_operand(case, row, op, &mut rng)],
+            Subject::Cast(_) => vec![cast_operand(case, &mut rng)],
+            Subject::Create(..) => vec![],
+            Subject::Chain(chain, _) => {
+                map_operands(case, Inputs::Same(chain.inputs), Domain::Any, &mut rng)
+            }
+        }
+    }
+
+    /// What should come out. With `flushed`, as on a device that flushes denormals it reads.
+    pub fn outcome(&self, case: &Case, operands: &[Operand], flushed: bool) -> Outcome {
+        let read = |dtype, v| if flushed { flush(dtype, v) } else { v };
+        let to: Vec<Vec<usize>> = operands
+            .iter()
+            .map(|o| layout::stretched(&o.view.stored.shape, &case.shape))
+            .collect();
+        let count: usize = case.shape.iter().product();
+        let inputs = |i: usize| -> Vec<Num> {
+            let pairs = operands.iter().zip(&to);
+            pairs.map(|(o, to)| read(o.dtype, o.num(to[i]))).collect()
+        };
+        let each = |f: &dyn Fn(usize) -> Num| -> Option<Vec<Expected>> {
+            Some((0..count).map(|i| Expected::plain(f(i))).collect())
+        };
+        let shape = case.shape.clone();
+        match self {
+            Subject::Map(row, op) => Outcome {
+                dtype: op.output.dtype(case.dtype),
+                values: each(&|i| (op.reference)(case.dtype, &inputs(i))),
+                limit: (row.limit)(case.dtype),
+                shape,
+            },
+            Subject::Cast(op) => {
+                let Param::To(to) = case.param else {
+                    unreachable!("a cast has a destination")
+                };
+                Outcome {
+                    dtype: to,
+                    values: each(&|i| (op.reference)(case.dtype, to, inputs(i)[0])),
+                    limit: Limit::Exact,
+                    shape,
+                }
+            }
+            Subject::Create(op, scalars) => Outcome {
+                dtype: case.dtype,
+                values: each(&|i| (op.reference)(case.dtype, scalars, i)),
+                limit: Limit::Exact,
+                shape,
+            },
+            Subject::Reduce(row, op) => {
+                let terms = |i: usize| inputs(i)[0];
+                reduced(case, row, op, case.dtype, &axes_of(case), &terms)
+            }
+            Subject::Chain(chain, dtypes) => {
+                let last = dtypes[dtypes.len() - 1];
+                let value = |i: usize| chain.reference(dtypes, &inputs(i), &read);
+                let reduction = chain.reduce.and_then(|name| table::row(name).ok());
+                match reduction.map(|row| (row, row.kind)) {
+                    Some((row, Kind::Reduce(op))) => {
+                        let axis = vec![case.shape.len() - 1];
+                        reduced(case, row, &op, last, &axis, &value)
+                    }
+                    _ => Outcome {
+                        dtype: last,
+                        values: each(&value),
+                        limit: Limit::Exact,
+                        shape,
+                    },
+                }
+            }
+        }
+    }
+}
+
+/// The reduced axes of a case, and of a chain the last one.
+fn axes_of(case: &Case) -> Vec<usize> {
+    match &case.param {
+        Param::Axes { axes, .. } if !axes.is_empty() => axes.clone(),
+        _ => (0..case.shape.len()).collect(),
+    }
+}
+
+fn reduced(
+    case: &Case,
+    row: &Row,
+    op: &Reduce,
+    dtype: Scalar,
+    axes: &[usize],
+    term: &dyn Fn(usize) -> Num,
+) -> Outcome {
+    let strides = layout::row_major(&case.shape);
+    let (mut kept, mut gone) = ((vec![], vec![]), (vec![], vec![]));
+    for axis in 0..case.shape.len() {
+        let side = if axes.contains(&axis) {
+            &mut gone
+        } else {
+            &mut kept
+        };
+        side.0.push(case.shape[axis]);
+        side.1.push(strides[axis]);
+    }
+    let outs = layout::walk(&kept.0, &kept.1, 0);
+    let steps = layout::walk(&gone.0, &gone.1, 0);
+    let limit = exact_limit(case, (row.limit)(dtype));
+    let value = |&out: &usize| {
+        let terms: Vec<Num> = steps.iter().map(|&s| term(out + s)).collect();
+        let value = (op.reference)(dtype, &terms);
+        let scale = match limit {
+            // The reference of |x| is Σ|x|, or that over n.
+            Limit::Sum(_) | Limit::Mean(_) => {
+                let sizes: Vec<Num> = terms.iter().map(|t| Num::Float(t.float().abs())).collect();
+                (op.reference)(dtype, &sizes).float()
+            }
+            _ => 0.0,
+        };
+        Expected {
+            value,
+            scale,
+            terms: terms.len(),
+        }
+    };
+    let refused = op.needs_elements && steps.is_empty() && !outs.is_empty();
+    let keepdims = matches!(case.param, Param::Axes { keepdims: true, .. });
+    let shape = match keepdims {
+        true => {
+            let kept = |a: usize| if axes.contains(&a) { 1 } else { case.shape[a] };
+            (0..case.shape.len()).map(kept).collect()
+        }
+        false => kept.0,
+    };
+    Outcome {
+        dtype: op.output.dtype(dtype),
+        shape,
+        values: (!refused).then(|| outs.iter().map(value).collect()),
+        limit,
+    }
+}
+
+/// Sums and products of exactly representable inputs leave nothing to round but the result.
+/// A mean divides, which may round anyhow.
+fn exact_limit(case: &Case, limit: Limit) -> Limit {
+    match (case.input, limit) {
+        (Input::Exact, Limit::Sum(_) | Limit::Product(_)) => Limit::Exact,
+        (_, limit) => limit,
+    }
+}
+
+/// The scalars of a create operator.
+fn scalars(case: &Case, count: usize) -> Vec<Num> {
+    let mut rng = Rng::from_text(&case.to_string(), case.seed);
+    (0..count)
+        .map(|i| {
+            let bits = match case.input {
+                Input::Special if i == 0 => *rng.pick(&values::special(case.dtype)),
+                Input::Random => values::moderate(case.dtype, &mut rng),
+                _ => values::exact(Domain::Any, case.dtype, i, &mut rng),
+            };
+            Num::from_bits(case.dtype, bits)
+        })
+        .collect()
+}
+
+/// The linear numbers of an operand's stored elements.
+fn stored_count(view: &InputView) -> usize {
+    view.stored.shape.iter().product()
+}
+
+fn map_operands(case: &Case, inputs: Inputs, domain: Domain, rng: &mut Rng) -> Vec<Operand> {
+    let count = inputs.count();
+    // How often operand i's values repeat before its next one comes.
+    let mut period = 1usize;
+    let mut operands = Vec::with_capacity(count);
+    for i in 0..count {
+        let dtype = inputs.dtype(i, case.dtype);
+        let view = layout::input(case.layout, &case.shape, i);
+        let n = stored_count(&view);
+        let shift = (case.seed as usize).wrapping_sub(1).wrapping_mul(n);
+        let specials = values::special_for(domain, dtype, i, count);
+        let mut element = |j: usize| match case.input {
+            Input::Special => specials[(j.wrapping_add(shift) / period) % specials.len()],
+            Input::Random => values::random(domain, dtype, i, rng),
+            Input::Exact => values::exact(domain, dtype, i, rng),
+            Input::All => (j / period) as u64 & (u64::MAX >> (64 - dtype.bits())),
+        };
+        let bits = (0..n).map(&mut element).collect();
+        period *= match case.input {
+            Input::All => 1 << dtype.bits().min(16),
+            _ => specials.len(),
+        };
+        operands.push(Operand { dtype, view, bits });
+    }
+    if domain == Domain::Ordered && case.input != Input::Special && case.input != Input::All {
+        put_in_order(&mut operands, rng);
+    }
+    operands
+}
+
+/// Makes the second operand the smaller of it and the third, mostly.
+fn put_in_order(operands: &mut [Operand], rng: &mut Rng) {
+    let [_, low, high] = operands else { return };
+    if low.view.stored.shape != high.view.stored.shape {
+        return;
+    }
+    for j in 0..low.bits.len() {
+        if low.num(j).float() > high.num(j).float() && !rng.one_in(16) {
+            std::mem::swap(&mut low.bits[j], &mut high.bits[j]);
+        }
+    }
+}
+
+fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand {
+    let dtype = case.dtype;
+    let view = layout::input(case.layout, &case.shape, 0);
+    let length: usize = axes_of(case).iter().map(|&a| case.shape[a]).product();
+    let ordered = matches!(
+        (row.limit)(dtype),
+        Limit::Sum(_) | Limit::Mean(_) | Limit::Product(_)
+    );
+    let specials = match ordered {
+        true => values::special_terms(dtype),
+        false => values::special(dtype),
+    };
+    let nan = |bits: u64| dtype.is_float() && Num::from_bits(dtype, bits).float().is_nan();
+    // Of reductions to bool: a base of what changes nothing, and now and then something else.
+    let neutral = match (op.output, op.needs_elements) {
+        (table::Output::Always(Scalar::Bool), false) => Some((op.reference)(dtype, &[]).bool()),
+        _ => None,
+    };
+    let mut element = |j: usize| match (case.input, neutral) {
+        (Input::Special, _) if rng.one_in(length.max(1)) => *rng.pick(&specials),
+        (_, Some(neutral)) => {
+            let truth = neutral != rng.one_in(2 * length.max(1));
+            match truth {
+                false => 0,
+                true => match values::random(op.domain, dtype, 0, rng) {
+                    bits if Num::from_bits(dtype, bits).bool() => bits,
+                    _ => 1,
+                },
+            }
+        }
+        (Input::Special | Input::Random, _) => match values::random(op.domain, dtype, 0, rng) {
+            // NaN in every second row would hide what else is wrong.
+            bits if nan(bits) => values::moderate(dtype, rng),
+            bits => bits,
+        },
+        (Input::Exact, _) => values::exact(op.domain, dtype, 0, rng),
+        (Input::All, _) => j as u64 & (u64::MAX >> (64 - dtype.bits())),
+    };
+    let bits = (0..stored_count(&view)).map(&mut element).collect();
+    Operand { dtype, view, bits }
+}
+
+fn cast_operand(case: &Case, rng: &mut Rng) -> Operand {
+    let dtype = case.dtype;
+    let view = layout::input(case.layout, &case.shape, 0);
+    let mut list = values::special(dtype);
+    if let Param::To(to) = case.param {
+        list.extend(values::cast_edges(dtype, to));
+    }
+    let shift = (case.seed as usize)
+        .wrapping_sub(1)
+        .wrapping_mul(stored_count(&view));
+    let mut element = |j: usize| match case.input {
+        Input::Special => list[j.wrapping_add(shift) % list.len()],
+        Input::Random => values::random(Domain::Any, dtype, 0, rng),
+        Input::Exact => values::exact(Domain::Any, dtype, 0, rng),
+        Input::All => j as u64 & (u64::MAX >> (64 - dtype.bits())),
+    };
+    let bits = (0..stored_count(&view)).map(&mut element).collect();
+    Operand { dtype, view, bits }
+}
+
+/// How many elements a case of kind [`Input::Special`] or [`Input::All`] needs to meet every
+/// combination, for operators without a reduction.
+pub fn combinations(row: &Row, dtype: Scalar, input: Input) -> usize {
+    let (inputs, domain) = match row.kind {
+        Kind::Map(op) => (op.inputs, op.domain),
+        _ => (Inputs::Same(1), Domain::Any),
+    };
+    let count = inputs.count();
+    let each = |i: usize| {
+        let dtype = inputs.dtype(i, dtype);
+        match input {
+            Input::All => 1usize << dtype.bits().min(20),
+            _ => values::special_for(domain, dtype, i, count).len(),
+        }
+    };
+    (0..count).map(each).product()
+}
+
+/// Whether the result of a case may lie in a tensor that the operator allocates.
+pub fn has_fresh_output(case: &Case) -> bool {
+    case.layout == Layout::Fresh || matches!(case.param, Param::Axes { .. } | Param::Chain(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn subject(id: &str) -> (Case, Subject) {
+        let case = Case::parse(id).unwrap_or_else(|| panic!("{id}"));
+        let subject = Subject::of(&case).unwrap();
+        (case, subject)
+    }
+
+    #[test]
+    fn special_cases_meet_every_pair() {
+        let (case, subject) = subject("add/f32/625/contiguous/special/s1");
+        let row = table::row("add").unwrap();
+        assert_eq!(combinations(row, Scalar::F32, Input::Special), 625);
+        let x = subject.operands(&case);
+        let pairs: BTreeSet<_> = x[0].bits.iter().zip(&x[1].bits).collect();
+        assert_eq!(pairs.len(), 625);
+    }
+
+    #[test]
+    fn exhaustive_cases_meet_everything() {
+        let (case, s) = subject("neg/f16/65536/contiguous/all/s1");
+        let all: BTreeSet<u64> = s.operands(&case)[0].bits.iter().copied().collect();
+        assert_eq!(all.len(), 65536);
+        let (case, s) = subject("add/u8/65536/contiguous/all/s1");
+        let x = s.operands(&case);
+        let all: BTreeSet<_> = x[0].bits.iter().zip(&x[1].bits).collect();
+        assert_eq!(all.len(), 65536);
+    }
+
+    #[test]
+    fn reductions_walk_the_right_elements() {
+        let (case, s) = subject("sum/i32/2x3x4@0,2/transposed/exact/s1");
+        let x = s.operands(&case);
+        let out = s.outcome(&case, &x, false);
+        assert_eq!(out.shape, [3]);
+        let at = |i: usize, j: usize, k: usize| x[0].num(i * 12 + j * 4 + k).int();
+        for (j, got) in out.values.unwrap().iter().enumerate() {
+            let want: i128 = (0..8).map(|n| at(n / 4, j, n % 4)).sum();
+            assert_eq!(got.value.int(), want);
+        }
+        let (case, s) = subject("argmin/f32/0x5@0/contiguous/exact/s1");
+        assert!(s.outcome(&case, &s.operands(&case), false).values.is_none());
+        let (case, s) = subject("sum/f32/0x5@0+keep/contiguous/exact/s1");
+        let out = s.outcome(&case, &s.operands(&case), false);
+        assert_eq!((out.shape, out.values.unwrap().len()), (vec![1, 5], 5));
+    }
+
+    #[test]
+    fn reductions_to_bool_give_both_results() {
+        for op in ["any", "all"] {
+            let (case, s) = subject(&format!("{op}/i32/200x64@1/contiguous/random/s1"));
+            let values = s.outcome(&case, &s.operands(&case), false).values.unwrap();
+            let truths: BTreeSet<bool> = values.iter().map(|v| v.value.bool()).collect();
+            assert_eq!(truths.len(), 2, "{op}");
+        }
+    }
+
+    #[test]
+    fn inputs_are_the_same_every_time() {
+        let (case, s) = subject("clamp/f32/17x33/mixed/random/s3");
+        let (a, b) = (s.operands(&case), s.operands(&case));
+        assert!(a.iter().zip(&b).all(|(a, b)| a.bits == b.bits));
+    }
+}
