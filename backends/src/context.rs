@@ -32,7 +32,8 @@ pub struct Settings {
     pub cache_dir: Option<PathBuf>,
     /// Folder that receives every generated source.
     pub dump_dir: Option<PathBuf>,
-    /// Most bytes of freed memory kept for reuse; a quarter of the device's memory by default.
+    /// Most bytes of freed memory kept for reuse; a quarter of the device's memory by default. With
+    /// 0 sizes are not rounded up either, so that a sanitizer sees the end of every buffer.
     pub pool_bytes: Option<u64>,
 }
 

@@ -84,7 +84,8 @@ fn class(bytes: u64) -> u64 {
 }
 
 impl Pool {
-    /// A pool that keeps at most `limit` bytes for reuse.
+    /// A pool that keeps at most `limit` bytes for reuse; with 0, every allocation is the device's
+    /// own, of exactly the size asked for.
     pub fn new(device: Arc<dyn Device>, limit: u64) -> Arc<Pool> {
         Arc::new(Pool {
             device,
@@ -98,7 +99,11 @@ impl Pool {
     pub fn take(self: &Arc<Self>, bytes: u64) -> Result<Buffer> {
         let caps = self.device.caps();
         check::allocation(self.device.info(), caps, bytes)?;
-        let size = class(bytes).min(caps.max_alloc);
+        // What is not kept for reuse needs no class.
+        let size = match self.limit {
+            0 => bytes.max(1),
+            _ => class(bytes).min(caps.max_alloc),
+        };
         let memory = match self.reuse(size) {
             Some(memory) => memory,
             None => match self.device.alloc(size) {

@@ -143,3 +143,14 @@ fn many_threads() {
     assert_eq!(stats.hits + stats.misses, 1600);
     assert_eq!(fake.used(), stats.free_bytes);
 }
+
+#[test]
+fn a_pool_that_keeps_nothing_allocates_exactly() {
+    let fake = Fake::new();
+    let context = context(&fake, 0);
+    for bytes in [1, 257, 1001] {
+        assert_eq!(context.alloc(bytes).unwrap().memory().bytes, bytes);
+    }
+    assert_eq!(context.alloc(0).unwrap().memory().bytes, 1);
+    assert_eq!(context.pool_stats().free_bytes, 0);
+}

@@ -158,10 +158,7 @@ impl Found {
             ..OPENCL.target()
         };
         Caps {
-            kind: match self.number(cl::CL_DEVICE_TYPE) {
-                t if t & cl::CL_DEVICE_TYPE_CPU != 0 => DeviceKind::Cpu,
-                _ => DeviceKind::Gpu,
-            },
+            kind: self.kind(),
             compute_units: self.number(cl::CL_DEVICE_MAX_COMPUTE_UNITS).max(1) as u32,
             max_workgroup: self.max_workgroup(),
             max_groups: [u32::MAX; 3],
@@ -173,6 +170,16 @@ impl Found {
             exact_division: f32_config & cl::CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT != 0,
             emulated: emulated(&target),
             target,
+        }
+    }
+
+    /// How work is cut: by the device's type, or as `SUANZI_KIND` says.
+    fn kind(&self) -> DeviceKind {
+        match std::env::var("SUANZI_KIND").as_deref() {
+            Ok("cpu") => DeviceKind::Cpu,
+            Ok("gpu") => DeviceKind::Gpu,
+            _ if self.number(cl::CL_DEVICE_TYPE) & cl::CL_DEVICE_TYPE_CPU != 0 => DeviceKind::Cpu,
+            _ => DeviceKind::Gpu,
         }
     }
 

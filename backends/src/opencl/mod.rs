@@ -7,6 +7,9 @@
 //! `libOpenCL` is loaded at run time: where it or every platform is missing, [`devices`] says so
 //! and nothing else happens. Listing devices opens none; a device gets its context and its queue
 //! at first use. The emulation of what a device lacks lives in the legaliser and in the emitter.
+//!
+//! `SUANZI_KIND=cpu|gpu` makes operators cut work as for a device of that kind, whatever the device
+//! is: for running the kernels of the one on the other, under a debugger or a sanitizer.
 
 mod api;
 mod info;

@@ -1,0 +1,57 @@
+//! Runs a representative set of kernels on one device, to be watched by a sanitizer: both
+//! skeletons in every shape that they have, every tail, every dtype.
+//!
+//! `sanitize opencl:0` runs the set and compares every result, bit for bit, with the built-in
+//! device; inputs are small whole numbers, so that no rounding and no order of addition shows.
+//! `sanitize opencl:0 --faults` runs kernels with one known fault each, to prove that the sanitizer
+//! would have seen it. `scripts/sanitize` calls both.
+
+mod cases;
+mod faults;
+
+use cases::Suite;
+use std::process::ExitCode;
+use suanzi_backends::{Context, Settings, registry};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args[..] {
+        [device] => run(device),
+        [device, "--faults"] => open(device).and_then(|ctx| faults::run(&ctx)),
+        _ => Err("usage: sanitize DEVICE [--faults]".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("sanitize: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A device whose buffers are exactly as large as what is in them, none of them used twice: what
+/// lies behind a tensor belongs to nobody.
+fn open(device: &str) -> Outcome<Context> {
+    suanzi_backends::init_logging()?;
+    let settings = Settings {
+        pool_bytes: Some(0),
+        ..Settings::default()
+    };
+    let ctx = Context::with_settings(registry::open(device)?, settings);
+    let (info, caps) = (ctx.device().info(), ctx.device().caps());
+    let (name, kind) = (&info.name, caps.kind.name());
+    println!("device {device}: {name}, work cut for a {kind}");
+    Ok(ctx)
+}
+
+fn run(device: &str) -> Outcome<()> {
+    let mut suite = Suite::new(open(device)?, Context::open("cpu")?);
+    cases::maps(&mut suite)?;
+    cases::casts(&mut suite)?;
+    cases::views(&mut suite)?;
+    cases::reductions(&mut suite)?;
+    suite.close()
+}
