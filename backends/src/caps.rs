@@ -36,6 +36,8 @@ pub struct Caps {
     pub max_alloc: u64,
     /// Subgroup widths that may occur (least, most), if subgroups exist.
     pub subgroup: Option<(u32, u32)>,
+    /// It runs on the host's own processor: never picked by default as if it were a GPU.
+    pub host: bool,
     /// f32 denormals survive arithmetic.
     pub denormals_f32: bool,
     /// f32 and f64 division and square root are correctly rounded.

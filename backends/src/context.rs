@@ -88,7 +88,7 @@ impl Context {
         registry::open(name).map(Context::new)
     }
 
-    /// Opens what `SUANZI_DEVICE` names; else the first GPU; else `cpu`.
+    /// Opens what `SUANZI_DEVICE` names; else the first GPU (software renderers are none); else `cpu`.
     ///
     /// # Errors
     /// As [`registry::open_default`].

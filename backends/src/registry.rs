@@ -85,7 +85,7 @@ pub fn open(name: &str) -> Result<Opened> {
     (row.open)(number)?.ok_or_else(|| unknown(name))
 }
 
-/// Opens what `SUANZI_DEVICE` names; else the first GPU; else `cpu`.
+/// Opens what `SUANZI_DEVICE` names; else the first GPU (software renderers are none); else `cpu`.
 ///
 /// # Errors
 /// As [`open`].
@@ -99,7 +99,7 @@ pub fn open_default() -> Result<Opened> {
         .iter()
         .filter_map(|b| (b.enumerate)().ok())
         .flatten()
-        .find(|d| d.caps().kind == DeviceKind::Gpu);
+        .find(|d| d.caps().kind == DeviceKind::Gpu && !d.caps().host);
     gpu.map_or_else(|| open("cpu"), Ok)
 }
 

@@ -94,6 +94,7 @@ fn caps(compute_units: u32, memory_bytes: u64) -> Caps {
         memory_bytes,
         max_alloc: memory_bytes,
         subgroup: Some((32, 32)),
+        host: true,
         denormals_f32: true,
         exact_division: true,
         emulated: vec![],

@@ -166,6 +166,7 @@ impl Found {
             memory_bytes: self.number(cl::CL_DEVICE_GLOBAL_MEM_SIZE),
             max_alloc: self.number(cl::CL_DEVICE_MAX_MEM_ALLOC_SIZE),
             subgroup,
+            host: self.number(cl::CL_DEVICE_TYPE) & cl::CL_DEVICE_TYPE_CPU != 0,
             denormals_f32: f32_config & cl::CL_FP_DENORM != 0,
             exact_division: f32_config & cl::CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT != 0,
             emulated: emulated(&target),

@@ -272,6 +272,7 @@ fn caps(
         subgroup: features
             .subgroups
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        host: info.device_type == wgpu::DeviceType::Cpu,
         denormals_f32: false,
         exact_division: false,
         emulated: vec![],

@@ -54,6 +54,7 @@ impl Fake {
                 memory_bytes,
                 max_alloc: memory_bytes,
                 subgroup: None,
+                host: true,
                 denormals_f32: true,
                 exact_division: true,
                 emulated: vec![],
