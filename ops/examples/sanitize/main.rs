@@ -11,7 +11,7 @@ mod faults;
 
 use cases::Suite;
 use std::process::ExitCode;
-use suanzi_backends::{Context, Settings, registry};
+use suanzi_backends::{Context, Settings, registry, vulkan};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
         [device] => run(device),
-        [device, "--faults"] => open(device).and_then(|ctx| faults::run(&ctx)),
+        [device, "--faults"] => open(device)
+            .and_then(|ctx| faults::run(&ctx))
+            .and_then(|()| heard()),
         _ => Err("usage: sanitize DEVICE [--faults]".into()),
     };
     match done {
@@ -53,5 +55,16 @@ fn run(device: &str) -> Outcome<()> {
     cases::casts(&mut suite)?;
     cases::views(&mut suite)?;
     cases::reductions(&mut suite)?;
-    suite.close()
+    suite.close()?;
+    heard()
+}
+
+/// What Vulkan's validation layer said, where `SUANZI_VALIDATE=1` turns it on.
+fn heard() -> Outcome<()> {
+    let messages = vulkan::validation_messages();
+    println!("{} messages of the validation layer", messages.len());
+    match messages.is_empty() {
+        true => Ok(()),
+        false => Err(messages.join("\n").into()),
+    }
 }
