@@ -106,7 +106,7 @@ impl Case {
         let dtype = Scalar::from_name(part()?)?;
         let (dims, param) = match part()?.split_once('@') {
             Some((dims, param)) => (dims, Some(param)),
-            None => (&id.split('/').nth(2)?[..], None),
+            None => (id.split('/').nth(2)?, None),
         };
         let shape = match dims {
             "0d" => vec![],

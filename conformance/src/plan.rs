@@ -193,9 +193,11 @@ const CREATIONS: &[Recipe] = &[
     (Deep, &[1_048_583], Contiguous, Random),
 ];
 
+type ChainRecipe = (&'static str, Who, &'static [usize], Layout, Input, u64);
+
 /// Seeds and shapes of fused chains: (who, shape, layout, input, number of seeds). Random chains
 /// differ by seed.
-const CHAINS: &[(&str, Who, &[usize], Layout, Input, u64)] = &[
+const CHAINS: &[ChainRecipe] = &[
     ("affine", Each, &[4097], Contiguous, Exact, 1),
     ("affine", Lead, &[17, 33], Mixed, Random, 1),
     ("distance", Each, &[1025], Fresh, Exact, 1),

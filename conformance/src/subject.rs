@@ -170,14 +170,14 @@ fn reduced(
 ) -> Outcome {
     let strides = layout::row_major(&case.shape);
     let (mut kept, mut gone) = ((vec![], vec![]), (vec![], vec![]));
-    for axis in 0..case.shape.len() {
+    for (axis, (&dim, &stride)) in case.shape.iter().zip(&strides).enumerate() {
         let side = if axes.contains(&axis) {
             &mut gone
         } else {
             &mut kept
         };
-        side.0.push(case.shape[axis]);
-        side.1.push(strides[axis]);
+        side.0.push(dim);
+        side.1.push(stride);
     }
     let outs = layout::walk(&kept.0, &kept.1, 0);
     let steps = layout::walk(&gone.0, &gone.1, 0);
