@@ -1,0 +1,83 @@
+//! Verdicts: one line for each bar, and an exit code.
+
+use crate::compare::Spread;
+use std::process::ExitCode;
+
+/// What a figure must reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bar {
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+/// The bars of one bench.
+#[derive(Default)]
+pub struct Bars {
+    missed: usize,
+}
+
+impl Bar {
+    /// A NaN reaches nothing.
+    fn reached(self, figure: f64) -> bool {
+        match self {
+            Bar::AtLeast(bar) => figure >= bar,
+            Bar::AtMost(bar) => figure <= bar,
+        }
+    }
+}
+
+impl Bars {
+    /// Prints a figure's verdict: `bar map add: 2.10 (2.02 to 2.13) of copy, bar >= 0.85: ok`. The
+    /// median is what is judged.
+    pub fn judge(&mut self, name: &str, figure: Spread, unit: &str, bar: Bar) {
+        let reached = bar.reached(figure.median);
+        let verdict = if reached { "ok" } else { "MISSED" };
+        let bar = match bar {
+            Bar::AtLeast(bar) => format!(">= {bar}"),
+            Bar::AtMost(bar) => format!("<= {bar}"),
+        };
+        println!("bar {name}: {figure} {unit}, bar {bar}: {verdict}");
+        self.missed += usize::from(!reached);
+    }
+
+    /// Prints a figure that is not judged.
+    pub fn note(&self, name: &str, figure: Spread, unit: &str) {
+        println!("    {name}: {figure} {unit}");
+    }
+
+    /// Failure if a bar was missed, unless `SUANZI_BENCH_LENIENT=1`.
+    pub fn close(self) -> ExitCode {
+        let lenient = std::env::var("SUANZI_BENCH_LENIENT").as_deref() == Ok("1");
+        match self.missed {
+            0 => ExitCode::SUCCESS,
+            n => {
+                println!("{n} bars missed");
+                ExitCode::from(u8::from(!lenient))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_judged_by_the_median() {
+        let figure = |m| Spread {
+            median: m,
+            min: 0.0,
+            max: 10.0,
+        };
+        let mut bars = Bars::default();
+        bars.judge("a", figure(0.85), "x", Bar::AtLeast(0.85));
+        bars.judge("b", figure(2.0), "x", Bar::AtMost(2.0));
+        assert_eq!(bars.missed, 0);
+        bars.judge("c", figure(0.84), "x", Bar::AtLeast(0.85));
+        bars.judge("d", figure(2.1), "x", Bar::AtMost(2.0));
+        bars.judge("e", figure(f64::NAN), "x", Bar::AtMost(2.0));
+        assert_eq!(bars.missed, 3);
+    }
+}
