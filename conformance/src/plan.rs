@@ -101,9 +101,9 @@ const BROADCASTS: &[Recipe] = &[
     (Deep, &[513, 511], Outer, Random),
 ];
 
-/// Operators that are run in every layout in the smoke profile: of each arity, to bool, and plain
-/// copying.
-const SHAPERS: &[&str] = &["add", "lt", "where", "abs", "copy"];
+/// Operators that are run in every layout in the smoke profile: of each arity, to bool, plain
+/// copying, and a reduction of values and one of positions.
+const SHAPERS: &[&str] = &["add", "lt", "where", "abs", "copy", "sum", "argmin"];
 
 /// Layouts that take turns beside [`MAPS`]: one for every third pair of operator and dtype in the
 /// smoke profile, one for each pair in the full one.
@@ -131,35 +131,35 @@ const REDUCTIONS: &[(Who, &[usize], Axes, Layout, Input)] = &[
     (Each, &[0, 5], (&[0], true), Contiguous, Random),
     (Lead, &[3, 17, 5], (&[1], true), Contiguous, Special),
     // Every subset of three axes.
-    (Lead, &[5, 17, 33], (&[0], false), Contiguous, Random),
-    (Lead, &[5, 17, 33], (&[1], false), Contiguous, Exact),
-    (Lead, &[5, 17, 33], (&[2], true), Contiguous, Random),
-    (Lead, &[5, 17, 33], (&[0, 1], false), Contiguous, Random),
-    (Lead, &[5, 17, 33], (&[0, 2], true), Contiguous, Exact),
-    (Lead, &[5, 17, 33], (&[1, 2], false), Contiguous, Random),
-    (Lead, &[5, 17, 33], (&[0, 1, 2], true), Contiguous, Exact),
-    (Lead, &[5, 17, 33], (&[], false), Contiguous, Random),
+    (Shapers, &[5, 17, 33], (&[0], false), Contiguous, Random),
+    (Shapers, &[5, 17, 33], (&[1], false), Contiguous, Exact),
+    (Shapers, &[5, 17, 33], (&[2], true), Contiguous, Random),
+    (Shapers, &[5, 17, 33], (&[0, 1], false), Contiguous, Random),
+    (Shapers, &[5, 17, 33], (&[0, 2], true), Contiguous, Exact),
+    (Shapers, &[5, 17, 33], (&[1, 2], false), Contiguous, Random),
+    (Shapers, &[5, 17, 33], (&[0, 1, 2], true), Contiguous, Exact),
+    (Shapers, &[5, 17, 33], (&[], false), Contiguous, Random),
     (Lead, &[2, 3, 5, 4, 3], (&[1, 3], true), Rotated, Random),
     (Lead, &[], (&[], false), Contiguous, Random),
     (Lead, &[1], (&[0], true), Contiguous, Random),
-    (Lead, &[7, 1, 3], (&[1], false), Contiguous, Random),
+    (Shapers, &[7, 1, 3], (&[1], false), Contiguous, Random),
     (Lead, &[5, 0], (&[0], false), Contiguous, Random),
     (Lead, &[5, 0, 3], (&[1], true), Contiguous, Random),
     (Lead, &[0], (&[], false), Contiguous, Random),
-    (Lead, &[1023], (&[0], false), Offset, Random),
-    (Lead, &[33, 65], (&[1], false), Transposed, Random),
-    (Lead, &[33, 65], (&[0], false), Transposed, Exact),
-    (Lead, &[19, 131], (&[1], false), Pitched, Random),
-    (Lead, &[7, 130], (&[1], true), Stepped, Random),
-    (Lead, &[130, 7], (&[0], false), Stepped, Random),
-    (Lead, &[9, 10, 11], (&[0, 2], false), Reversed, Special),
-    (Lead, &[129], (&[], true), Reversed, Random),
-    (Lead, &[12, 13], (&[0], false), Expanded, Random),
-    (Lead, &[6, 7, 8], (&[1, 2], false), Views, Random),
+    (Shapers, &[1023], (&[0], false), Offset, Random),
+    (Shapers, &[33, 65], (&[1], false), Transposed, Random),
+    (Shapers, &[33, 65], (&[0], false), Transposed, Exact),
+    (Shapers, &[19, 131], (&[1], false), Pitched, Random),
+    (Shapers, &[7, 130], (&[1], true), Stepped, Random),
+    (Shapers, &[130, 7], (&[0], false), Stepped, Random),
+    (Shapers, &[9, 10, 11], (&[0, 2], false), Reversed, Special),
+    (Shapers, &[129], (&[], true), Reversed, Random),
+    (Shapers, &[12, 13], (&[0], false), Expanded, Random),
+    (Shapers, &[6, 7, 8], (&[1, 2], false), Views, Random),
     (Lead, &[65_537], (&[], false), Contiguous, Special),
-    (Lead, &[3, 65_537], (&[1], false), Contiguous, Exact),
-    (Lead, &[65_537, 3], (&[0], false), Contiguous, Exact),
-    (Lead, &[257, 259], (&[], false), Pitched, Random),
+    (Shapers, &[3, 65_537], (&[1], false), Contiguous, Exact),
+    (Shapers, &[65_537, 3], (&[0], false), Contiguous, Exact),
+    (Shapers, &[257, 259], (&[], false), Pitched, Random),
     (Deep, &[1_048_583], (&[], false), Contiguous, Random),
     (Deep, &[1_048_583], (&[0], true), Contiguous, Exact),
     (Deep, &[2, 524_309], (&[1], false), Contiguous, Special),
@@ -348,7 +348,7 @@ pub fn cases(profile: Profile) -> Vec<Case> {
                             add(shape, Param::Axes { axes, keepdims }, layout, input);
                         }
                     }
-                    if Lead.includes(asked, lead) {
+                    if Shapers.includes(asked, lead) {
                         for n in EDGES {
                             let axis = |a| Param::Axes {
                                 axes: vec![a],
@@ -443,7 +443,7 @@ pub fn promise(profile: Profile) -> BTreeMap<String, usize> {
             }
             Kind::Reduce(_) => {
                 let base: usize = REDUCTIONS.iter().map(|r| r.0.count(asked)).sum();
-                base + 3 * edges
+                base + 3 * Shapers.count(asked) * EDGES.len()
             }
             Kind::Cast(_) => Scalar::ALL.len() * (of(CASTS) + all),
             Kind::Create(_) => of(CREATIONS),

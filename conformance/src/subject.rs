@@ -300,6 +300,7 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
         true => values::special_terms(dtype),
         false => values::special(dtype),
     };
+    let one = Num::Int(1).to_bits(dtype);
     let nan = |bits: u64| dtype.is_float() && Num::from_bits(dtype, bits).float().is_nan();
     // Of reductions to bool: a base of what changes nothing, and now and then something else.
     let neutral = match (op.output, op.needs_elements) {
@@ -323,6 +324,8 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
             bits if nan(bits) => values::moderate(dtype, rng),
             bits => bits,
         },
+        // Mostly 1, so that no part of a product leaves the range, however it is cut.
+        (Input::Exact, _) if op.domain == Domain::NearOne && !rng.one_in(16 + length / 64) => one,
         (Input::Exact, _) => values::exact(op.domain, dtype, 0, rng),
         (Input::All, _) => j as u64 & (u64::MAX >> (64 - dtype.bits())),
     };
