@@ -10,6 +10,7 @@ use crate::runner::{self, Settings};
 use crate::shard;
 use globset::Glob;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -147,10 +148,11 @@ fn conform(args: &ConformArgs) -> Result<u8, Stop> {
                 run.damaged
             );
         }
-        if args.filter.is_none() {
-            run.missing
-                .extend(broken_promises(args.profile, &run.results));
-        }
+        let promised = match args.filter {
+            None => plan::promise(args.profile),
+            Some(_) => plan::count(&cases),
+        };
+        run.missing.extend(broken_promises(&promised, &run.results));
         report.complete &= run.missing.is_empty();
         report.devices.push(Device::of(run));
     }
@@ -215,18 +217,19 @@ fn devices(args: &ConformArgs, exe: &Path) -> Result<(Vec<String>, Vec<String>),
     Ok((devices, vec![]))
 }
 
-/// Operators with fewer results than the operator table promises.
-fn broken_promises(profile: Profile, results: &[CaseResult]) -> Vec<String> {
-    let mut ran = std::collections::BTreeMap::new();
+/// Operators with fewer results than promised: without a filter, by the operator table.
+fn broken_promises(promised: &BTreeMap<String, usize>, results: &[CaseResult]) -> Option<String> {
+    let mut ran = BTreeMap::new();
     for result in results {
         *ran.entry(result.op.as_str()).or_insert(0usize) += 1;
     }
-    plan::promise(profile)
-        .into_iter()
-        .map(|(op, promised)| (ran.get(op.as_str()).copied().unwrap_or(0), promised, op))
-        .filter(|(got, promised, _)| got < promised)
-        .map(|(got, promised, op)| format!("{op}: the table promises {promised} cases, {got} ran"))
-        .collect()
+    let short: Vec<String> = promised
+        .iter()
+        .map(|(op, &n)| (op, n, ran.get(op.as_str()).copied().unwrap_or(0)))
+        .filter(|(_, n, got)| got < n)
+        .map(|(op, n, got)| format!("{op} {got} of {n}"))
+        .collect();
+    (!short.is_empty()).then(|| format!("cases ran of those promised: {}", short.join(", ")))
 }
 
 fn progress(device: &str, cases: usize) -> ProgressBar {

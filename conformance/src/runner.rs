@@ -2,11 +2,11 @@
 
 use crate::case::Case;
 use crate::child::{Shard, Silence};
+use crate::journal;
 use crate::journal::{Earlier, Journal, Key};
 use crate::plan::Profile;
 use crate::result::{CaseResult, Status};
 use crate::shard::Facts;
-use crate::{journal, plan};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub struct Run {
     pub resumed: usize,
     /// Lines of the earlier journal that could not be used.
     pub damaged: usize,
-    /// Why the run is not whole; empty if it is.
+    /// Why it was given up; empty if it was not.
     pub missing: Vec<String>,
     /// How long it took.
     pub time: Duration,
@@ -47,6 +47,9 @@ pub struct Run {
 const HUNG_IN_A_ROW: usize = 6;
 /// After this many shards in a row that did not come up again, too.
 const FAILED_STARTS: usize = 3;
+
+/// A shard is replaced after so many cases: drivers keep some memory of every kernel they compiled.
+const CASES_OF_A_SHARD: usize = 1000;
 
 /// What the threads of a run share.
 struct State {
@@ -110,29 +113,14 @@ pub fn run(
         }
     });
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let missing = shortfall(cases, &state);
     Ok(Run {
         facts,
         results: state.done.into_values().collect(),
         resumed,
         damaged: earlier.damaged,
-        missing,
+        missing: state.gave_up.into_iter().collect(),
         time: start.elapsed(),
     })
-}
-
-/// What keeps a run from being whole: why it was given up, and operators with fewer results than
-/// cases.
-fn shortfall(cases: &[Case], state: &State) -> Vec<String> {
-    let mut missing: Vec<String> = state.gave_up.iter().cloned().collect();
-    let ran = plan::count(state.done.keys().map(|&i| &cases[i]));
-    for (op, promised) in plan::count(cases) {
-        let got = ran.get(&op).copied().unwrap_or(0);
-        if got < promised {
-            missing.push(format!("{op}: {got} of {promised} cases ran"));
-        }
-    }
-    missing
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -148,6 +136,7 @@ fn work(
     mut shard: Option<Shard>,
     tick: &(dyn Fn(&CaseResult) + Sync),
 ) {
+    let mut served = 0;
     loop {
         let next = {
             let mut state = lock(state);
@@ -178,8 +167,10 @@ fn work(
         };
         let result = match running.run(&case.to_string(), settings.timeout) {
             Ok(result) => {
+                served += 1;
                 // A process whose device was lost has nothing left to run on.
-                shard = (!result.lost).then_some(running);
+                let spent = result.lost || served % CASES_OF_A_SHARD == 0;
+                shard = (!spent).then_some(running);
                 result
             }
             Err(silence) => {

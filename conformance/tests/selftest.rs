@@ -237,7 +237,7 @@ fn a_device_that_always_hangs_is_given_up_and_the_report_says_so() {
     assert_eq!(report["complete"], false);
     let missing = report["devices"][0]["missing"].to_string();
     assert!(
-        missing.contains("in a row hung") && missing.contains("add:"),
+        missing.contains("in a row hung") && missing.contains("promised: add "),
         "{missing}"
     );
 }
