@@ -253,6 +253,12 @@ pub fn reductions(suite: &mut Suite) -> Outcome<()> {
             }
         }
     }
+    // Several blocks of outputs, the last of them not whole.
+    for (name, reduce) in REDUCTIONS {
+        suite.case(&format!("{name} of [2, 9, 1030]"), |ctx| {
+            reduce(f32s(ctx, &[2, 9, 1030])?.expr(), &[1], false)
+        })?;
+    }
     // Cut into parts with outputs beside each other, and along rows that are not whole vectors.
     suite.case("parts of [3000, 17]", |ctx| {
         ops::sum(&f32s(ctx, &[3000, 17])?, &[0], false)

@@ -3,7 +3,8 @@
 //! The space is collapsed, its last axis cut into segments of `lanes` columns, and each work-item
 //! does one segment (GPU), or a run of them (CPU, which vectorises inside the item and would drown
 //! in work-groups otherwise). Where only one axis is left, segments are whole vectors and the tail
-//! is one item's scalar loop; else a row's last segment is checked.
+//! is one item's scalar loop; else a row's last segment is checked (GPU), or a run is walked row by
+//! row, which saves a division for each segment (CPU).
 
 use super::access::{Declared, Inner, Positions, Reader, Scalars, Walk, index_width};
 use super::graph::{Graph, Node, Source};
@@ -236,6 +237,9 @@ impl Body<'_> {
             let end = b.add(start, run);
             let end = x.min(b, end, total);
             let one = x.int(b, 1);
+            if self.shape.axes > 1 {
+                return self.rows(b, start, end);
+            }
             b.for_(start, end, one, false, |b, segment| {
                 self.segment(b, segment)
             });
@@ -290,6 +294,39 @@ impl Body<'_> {
             |b| self.elements(b, &bases, column, lanes),
             |b| self.columns(b, &bases, column),
         );
+    }
+
+    /// The segments `start..end`, row by row: coordinates are found once for each row.
+    fn rows(&self, b: &mut Builder, start: Value, end: Value) {
+        let (x, p) = (&self.positions, &self.params);
+        let segments = p.get("segments", 0, 0);
+        let one = x.int(b, 1);
+        let lanes = x.int(b, self.shape.lanes.into());
+        let whole = b.bin(BinOp::Div, p.get("inner", 0, 0), lanes);
+        let first = b.bin(BinOp::Div, start, segments);
+        let past = b.add(end, segments);
+        let past = b.sub(past, one);
+        let past = b.bin(BinOp::Div, past, segments);
+        b.for_(first, past, one, false, |b, row| {
+            let coords = x.unravel(b, p, "dim", self.shape.axes - 1, row);
+            let bases = self.bases(b, &coords);
+            let base = b.mul(row, segments);
+            let from = b.bin(BinOp::Max, start, base);
+            let from = b.sub(from, base);
+            let to = b.sub(end, base);
+            let to = x.min(b, to, segments);
+            let vectors = x.min(b, to, whole);
+            b.for_(from, vectors, one, false, |b, within| {
+                let column = b.mul(within, lanes);
+                self.elements(b, &bases, column, self.shape.lanes);
+            });
+            // The row's last segment is not whole, and belongs to whoever has its end.
+            let rest = b.bin(BinOp::Gt, to, whole);
+            b.if_(rest, |b| {
+                let start = b.mul(whole, lanes);
+                self.columns(b, &bases, start);
+            });
+        });
     }
 
     /// Columns from `start` to the end of the row, one at a time.

@@ -4,12 +4,13 @@
 //! *worker* folds one segment of outputs over one part of the reduced space: a work-group, whose
 //! items stride over the part and join through shared memory, or a single work-item. Vectors run
 //! along the reduced axis (folded into one value at the end) or along the outputs, whichever lies
-//! contiguous. Where outputs are too few to fill the device, or the reduced space too long for one
+//! contiguous; on a CPU, a worker sweeps over a whole block of outputs. Where outputs are too few to fill the device, or the reduced space too long for one
 //! chain of additions, it is cut into parts, whose accumulators a second, small kernel joins.
 //!
 //! Order is fixed by shapes and caps alone, so a device gives the same bits every time.
 
 mod kernel;
+mod sweep;
 
 use super::access::{Inner, Scalars, Walk, index_width};
 use super::graph::{Graph, Leaf, Node, Source};
@@ -52,6 +53,8 @@ struct Shape<'a> {
     whole: bool,
     /// Steps that are read together before they are joined, pairwise.
     unroll: u8,
+    /// A worker sweeps over the rows of a whole block of outputs.
+    sweeps: bool,
     /// Each worker does a run of output segments.
     runs: bool,
     /// Reads accumulators of a first pass instead of the graph.
@@ -206,8 +209,9 @@ fn plan<'a>(
         }
         .collapse();
         if s.dims.is_empty() {
+            // An axis of one, along which nothing moves, so that it spoils no alignment.
             s.dims.push(1);
-            s.strides.iter_mut().for_each(|s| s.push(1));
+            s.strides.iter_mut().for_each(|s| s.push(0));
         }
         s
     };
@@ -248,7 +252,15 @@ fn plan<'a>(
     } else {
         last(&reduced)
     };
-    let segments = axis.div_ceil(lanes.into());
+    // A CPU takes blocks of many vectors, but has some for every unit.
+    let sweeps =
+        machine.kind == DeviceKind::Cpu && along == Along::Outputs && axis > u64::from(lanes);
+    let block = match sweeps {
+        true => (outputs / (4 * u64::from(machine.units))).clamp(256, sweep::BLOCK.into()),
+        false => 1,
+    };
+    let block = block.next_multiple_of(lanes.into());
+    let segments = axis.div_ceil(block);
     let workgroup = match (machine.kind, grouped) {
         (DeviceKind::Cpu, _) => 1,
         (DeviceKind::Gpu, true) => machine.workgroup(256),
@@ -315,6 +327,9 @@ fn plan<'a>(
     if runs {
         p.index(("run", 0, 0), index, run as i64);
     }
+    if sweeps {
+        p.index(("block", 0, 0), index, block as i64);
+    }
     for (word, space) in [("kept", &kept), ("red", &reduced)] {
         for (axis, &d) in space.dims.iter().enumerate().skip(1) {
             p.index((word, axis, 0), index, d.max(1) as i64);
@@ -367,6 +382,7 @@ fn plan<'a>(
         along,
         lanes,
         whole,
+        sweeps,
         // Rows with a rest are read one step at a time.
         unroll: match machine.kind {
             DeviceKind::Interpreter => 1,

@@ -67,18 +67,18 @@ pub(super) fn build(
     b.finish()
 }
 
-struct Fold<'a> {
-    op: &'a Reduce,
+pub(super) struct Fold<'a> {
+    pub op: &'a Reduce,
     graph: &'a Graph,
-    shape: &'a Shape<'a>,
+    pub shape: &'a Shape<'a>,
     /// Compute kind of the elements.
-    kind: Scalar,
-    params: Declared,
+    pub kind: Scalar,
+    pub params: Declared,
     constants: Vec<Value>,
     reader: Reader,
     outs: Vec<Place>,
     shared: Vec<Place>,
-    x: Positions,
+    pub x: Positions,
     /// This item's number among those that work together, and how many they are.
     local: Value,
     width: u32,
@@ -86,24 +86,24 @@ struct Fold<'a> {
 
 /// A run of steps `start..end` of the reduced space.
 #[derive(Clone, Copy)]
-struct Steps {
-    start: Value,
-    end: Value,
+pub(super) struct Steps {
+    pub start: Value,
+    pub end: Value,
     /// This is the last part, which does the rest of a row.
     last: Value,
 }
 
 /// The position of an output segment: leaf bases, the column in the vectorised axis where that is
 /// kept, and the output's number.
-struct Segment {
-    bases: Vec<Value>,
-    column: Option<Value>,
-    output: Value,
-    lanes: u8,
+pub(super) struct Segment {
+    pub bases: Vec<Value>,
+    pub column: Option<Value>,
+    pub output: Value,
+    pub lanes: u8,
 }
 
 impl Fold<'_> {
-    fn p(&self, word: &'static str) -> Value {
+    pub(super) fn p(&self, word: &'static str) -> Value {
         self.params.get(word, 0, 0)
     }
 
@@ -147,6 +147,9 @@ impl Fold<'_> {
             };
             return self.output(b, segment, part, steps);
         }
+        if s.sweeps {
+            return self.sweep(b, task, part, steps);
+        }
         let (row, piece) = self.x.div_rem(b, task, self.p("pieces"));
         let coords = self
             .x
@@ -182,7 +185,7 @@ impl Fold<'_> {
         );
     }
 
-    fn bases(&self, b: &mut Builder, coords: &[Value]) -> Vec<Value> {
+    pub(super) fn bases(&self, b: &mut Builder, coords: &[Value]) -> Vec<Value> {
         (0..self.graph.leaves.len())
             .map(|i| {
                 let offset = self.params.get("offset", i, 0);
@@ -283,7 +286,7 @@ impl Fold<'_> {
     }
 
     /// Joins accumulators pairwise.
-    fn tree(&self, b: &mut Builder, mut values: Vec<Vec<Value>>) -> Vec<Value> {
+    pub(super) fn tree(&self, b: &mut Builder, mut values: Vec<Vec<Value>>) -> Vec<Value> {
         while values.len() > 1 {
             values = values
                 .chunks(2)
@@ -297,7 +300,13 @@ impl Fold<'_> {
     }
 
     /// Leaf bases and linear position of a step's row.
-    fn row(&self, b: &mut Builder, segment: &Segment, row: Value, axes: usize) -> Vec<Value> {
+    pub(super) fn row(
+        &self,
+        b: &mut Builder,
+        segment: &Segment,
+        row: Value,
+        axes: usize,
+    ) -> Vec<Value> {
         let coords = self.x.unravel(b, &self.params, "red", axes, row);
         let bases = segment.bases.iter().enumerate();
         bases
@@ -373,7 +382,7 @@ impl Fold<'_> {
     }
 
     /// Reads the leaves and lifts the graph's value into an accumulator.
-    fn read(
+    pub(super) fn read(
         &self,
         b: &mut Builder,
         segment: &Segment,
@@ -455,7 +464,7 @@ impl Fold<'_> {
         take(b, zero)
     }
 
-    fn store(&self, b: &mut Builder, segment: &Segment, part: Value, acc: &[Value]) {
+    pub(super) fn store(&self, b: &mut Builder, segment: &Segment, part: Value, acc: &[Value]) {
         if !self.shape.parts {
             let result = (self.op.finish)(b, acc, self.p("count"));
             let result = b.cast(
