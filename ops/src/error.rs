@@ -39,6 +39,14 @@ pub enum Error {
         /// The shape.
         shape: Vec<usize>,
     },
+    /// An attribute, or a value that was asked to be checked, is not acceptable.
+    #[error("{op}: {why}")]
+    Value {
+        /// Operator.
+        op: String,
+        /// What is wrong, and what is possible.
+        why: String,
+    },
     /// An operator that the table does not have.
     #[error("no operator `{name}`; {hint}")]
     UnknownOp {
@@ -95,6 +103,13 @@ impl Error {
         Error::Dtype {
             op: op.to_string(),
             dtypes: names.join(", "),
+            why: why.into(),
+        }
+    }
+
+    pub(crate) fn value(op: &str, why: impl Into<String>) -> Error {
+        Error::Value {
+            op: op.to_string(),
             why: why.into(),
         }
     }

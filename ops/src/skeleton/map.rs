@@ -233,7 +233,9 @@ impl Body<'_> {
         let total = p.get("total", 0, 0);
         if self.shape.runs {
             let run = p.get("run", 0, 0);
+            // The grid may have a few items too many: their runs are empty.
             let start = b.mul(item, run);
+            let start = x.min(b, start, total);
             let end = b.add(start, run);
             let end = x.min(b, end, total);
             let one = x.int(b, 1);

@@ -98,6 +98,10 @@ pub fn kernel_for(row: &Row, dtype: Scalar, kind: DeviceKind) -> Result<Kernel> 
             };
             graph::Graph::of_cast(cast.mode, dtype, to, 1 << 20)
         }
+        Kind::Call(_) => {
+            let why = "it has no single kernel; run it with SUANZI_DUMP to see those it launches";
+            return Err(Error::value(row.name, why));
+        }
         Kind::Create(_) => graph::Graph::of_scalars(row.name == "iota", dtype, 1 << 20),
         Kind::Reduce(op) => {
             let graph = graph::Graph::of_leaf(dtype, 1 << 10, 1 << 10);

@@ -4,8 +4,9 @@
 //! *worker* folds one segment of outputs over one part of the reduced space: a work-group, whose
 //! items stride over the part and join through shared memory, or a single work-item. Vectors run
 //! along the reduced axis (folded into one value at the end) or along the outputs, whichever lies
-//! contiguous; on a CPU, a worker sweeps over a whole block of outputs. Where outputs are too few to fill the device, or the reduced space too long for one
-//! chain of additions, it is cut into parts, whose accumulators a second, small kernel joins.
+//! contiguous; on a CPU, a worker sweeps over a whole block of outputs. Where outputs are too few to
+//! fill the device, or the reduced space too long for one chain of additions, it is cut into parts,
+//! whose accumulators a second, small kernel joins.
 //!
 //! Order is fixed by shapes and caps alone, so a device gives the same bits every time.
 

@@ -7,21 +7,48 @@
 //! Kernel expressions are built in the *compute kind* of a dtype: f32 for f16 and bf16, which are
 //! widened when loaded and rounded once when stored, and the dtype itself for all others.
 
+pub mod activation;
 pub mod arithmetic;
 pub mod bitwise;
+pub mod call;
 pub mod cast;
 pub mod create;
+pub mod index;
+pub mod layout;
 pub mod logic;
+pub mod math;
+pub mod quantise;
+pub mod random;
 pub mod reduction;
+pub mod resample;
+pub mod scan;
+pub mod segment;
+pub mod sort;
+pub mod special;
+pub mod statistics;
+pub mod trigonometry;
 
 /// The functions of all rows: what users call.
 pub mod functions {
+    pub use super::activation::functions::*;
     pub use super::arithmetic::functions::*;
     pub use super::bitwise::functions::*;
     pub use super::cast::functions::*;
     pub use super::create::functions::*;
+    pub use super::index::functions::*;
+    pub use super::layout::functions::*;
     pub use super::logic::functions::*;
+    pub use super::math::functions::*;
+    pub use super::quantise::functions::*;
+    pub use super::random::functions::*;
     pub use super::reduction::functions::*;
+    pub use super::resample::functions::*;
+    pub use super::scan::functions::*;
+    pub use super::segment::functions::*;
+    pub use super::sort::functions::*;
+    pub use super::special::functions::*;
+    pub use super::statistics::functions::*;
+    pub use super::trigonometry::functions::*;
 }
 
 use crate::num::Num;
@@ -52,6 +79,8 @@ pub enum Kind {
     Cast(Cast),
     /// A tensor from scalars.
     Create(Create),
+    /// Whole tensors and attributes to whole tensors.
+    Call(call::Call),
 }
 
 /// A map operator.
@@ -158,7 +187,7 @@ pub struct Create {
 
 /// Values that random inputs are drawn from, besides the special values of the dtype, which every
 /// operator gets as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// All bit patterns, mixed with values of moderate size.
     Any,
@@ -170,6 +199,10 @@ pub enum Domain {
     Shift,
     /// The second input lies below the third, mostly: bounds.
     Ordered,
+    /// For each input (the last one's for all that follow) intervals from which numbers are drawn in
+    /// turn, beside random bit patterns: one for each branch of the implementation. Their ends and
+    /// the neighbours of these are special values.
+    Within(&'static [&'static [(f64, f64)]]),
 }
 
 /// How far a result may be from the reference.
@@ -193,10 +226,23 @@ pub enum Limit {
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     [
         arithmetic::ROWS,
+        math::ROWS,
+        trigonometry::ROWS,
+        special::ROWS,
+        activation::ROWS,
         logic::ROWS,
         bitwise::ROWS,
         cast::ROWS,
         reduction::ROWS,
+        statistics::ROWS,
+        scan::ROWS,
+        sort::ROWS,
+        segment::ROWS,
+        index::ROWS,
+        layout::ROWS,
+        resample::ROWS,
+        quantise::ROWS,
+        random::ROWS,
         create::ROWS,
     ]
     .into_iter()
