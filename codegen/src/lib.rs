@@ -13,6 +13,7 @@ pub mod interp;
 pub mod intrinsics;
 pub mod ir;
 pub mod legalise;
+pub mod math;
 pub mod samples;
 pub mod target;
 pub mod testing;
