@@ -12,7 +12,7 @@ use crate::num::Num;
 use crate::shape;
 use crate::skeleton;
 use crate::table::{self, Kind};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, bits_of};
 use std::sync::Arc;
 use suanzi_backends::Context;
 use suanzi_codegen::Scalar;
@@ -43,6 +43,28 @@ pub(crate) enum NodeKind {
     Map(&'static table::Row, table::Map, Vec<Expr>),
     /// A conversion.
     Cast(CastMode, Expr),
+    /// The coordinate along an axis.
+    Position { axis: usize },
+    /// A tensor's elements at coordinates, one expression for each axis.
+    At {
+        source: Tensor,
+        coords: Vec<Expr>,
+        outside: Outside,
+    },
+}
+
+/// What [`Expr::at`] reads where a coordinate is out of range. Memory beyond the tensor is never
+/// touched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outside {
+    /// The nearest element.
+    Clamp,
+    /// This value.
+    Fill(Num),
+    /// As `Clamp`, after negative coordinates have been counted from the end.
+    EndClamp,
+    /// As `Fill`, after negative coordinates have been counted from the end.
+    EndFill(Num),
 }
 
 impl Expr {
@@ -97,6 +119,121 @@ impl Expr {
         let (start, step) = (start.round(dtype), step.round(dtype));
         let kind = NodeKind::Iota { start, step };
         Ok(Expr::new(kind, dtype, shape.to_vec(), Some(ctx.clone())))
+    }
+
+    /// The coordinate along an axis of a shape: i32, or i64 where the axis is longer than i32
+    /// counts.
+    ///
+    /// # Errors
+    /// [`Error::Axis`], or [`Error::Shape`] where there are too many elements.
+    pub fn position(ctx: &Context, shape: &[usize], axis: i64) -> Result<Expr> {
+        let axis = shape::normalise_axis("position", axis, shape)?;
+        if shape::checked_numel(shape).is_none() {
+            return Err(Error::shape("position", [shape], "too many elements"));
+        }
+        let kind = NodeKind::Position { axis };
+        let dtype = counting(shape[axis], Scalar::I32);
+        Ok(Expr::new(kind, dtype, shape.to_vec(), Some(ctx.clone())))
+    }
+
+    /// The element of a tensor at computed coordinates: one integer expression for each of its
+    /// axes, which broadcast against each other to the result's shape. A coordinate that is an
+    /// [`Expr::position`] within the axis costs nothing.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the number of coordinates is not that of the axes, where they do not
+    /// broadcast, or where there is no element to clamp to; [`Error::Dtype`] where one is no
+    /// integer; [`Error::Device`] where they are on another device.
+    pub fn at(source: &Tensor, coords: &[Expr], outside: Outside) -> Result<Expr> {
+        let name = "at";
+        let shapes = || std::iter::once(source.shape()).chain(coords.iter().map(Expr::shape));
+        if coords.len() != source.shape().len() {
+            let why = format!(
+                "{} coordinates were given, one for each axis is needed",
+                coords.len()
+            );
+            return Err(Error::shape(name, shapes(), why));
+        }
+        if let Some(c) = coords.iter().find(|c| !c.dtype().is_int()) {
+            let why = "coordinates are integers; cast them";
+            return Err(Error::dtype(name, [source.dtype(), c.dtype()], why));
+        }
+        let shape = shape::broadcast(name, coords.iter().map(Expr::shape))?;
+        if shape::checked_numel(&shape).is_none() {
+            return Err(Error::shape(name, shapes(), "too many elements"));
+        }
+        let mut ctx = common_context(name, coords)?;
+        match &ctx {
+            Some(ctx) => same_device(name, ctx, source.context())?,
+            None => ctx = Some(source.context().clone()),
+        }
+        if source.numel() == 0 {
+            // Nothing can be read, so nothing is.
+            return match outside {
+                Outside::Fill(value) | Outside::EndFill(value) => {
+                    Ok(Expr::fill(source.context(), source.dtype(), &shape, value))
+                }
+                _ if shape.contains(&0) => Ok(Expr::fill(
+                    source.context(),
+                    source.dtype(),
+                    &shape,
+                    Num::Int(0),
+                )),
+                _ => Err(Error::shape(
+                    name,
+                    shapes(),
+                    "the tensor has no elements to read",
+                )),
+            };
+        }
+        let coord = |(c, &length): (&Expr, &usize)| {
+            let least = match c.dtype() {
+                Scalar::I64 | Scalar::U64 | Scalar::U32 => Scalar::I64,
+                _ => Scalar::I32,
+            };
+            let small = c.strengthen(Scalar::I32);
+            let least = if small.dtype() == Scalar::I32 {
+                Scalar::I32
+            } else {
+                least
+            };
+            small.cast(counting(length, least), CastMode::Saturate)
+        };
+        let kind = NodeKind::At {
+            source: source.clone(),
+            coords: coords.iter().zip(source.shape()).map(coord).collect(),
+            outside,
+        };
+        Ok(Expr::new(kind, source.dtype(), shape, ctx))
+    }
+
+    /// The expression on the bits of its elements, if it only moves them.
+    pub(crate) fn bits(&self) -> Option<Expr> {
+        let node = &self.0;
+        let kind = match &node.kind {
+            NodeKind::Tensor(t) => NodeKind::Tensor(t.bits()),
+            NodeKind::Scalar { value, .. } => NodeKind::Scalar {
+                value: Num::Int(value.to_bits(node.dtype).into()),
+                weak: false,
+            },
+            NodeKind::At {
+                source,
+                coords,
+                outside,
+            } => NodeKind::At {
+                source: source.bits(),
+                coords: coords.clone(),
+                outside: outside.bits(source.dtype()),
+            },
+            NodeKind::Map(row, _, args) if row.name == "copy" => return args[0].bits(),
+            NodeKind::Map(row, op, args) if row.name == "where" => {
+                let moved = vec![args[0].clone(), args[1].bits()?, args[2].bits()?];
+                NodeKind::Map(row, *op, moved)
+            }
+            _ => return None,
+        };
+        let (shape, ctx) = (node.shape.clone(), node.ctx.clone());
+        Some(Expr::new(kind, bits_of(node.dtype), shape, ctx))
     }
 
     /// A map operator of the table, by name.
@@ -261,6 +398,8 @@ impl Expr {
             NodeKind::Map(row, ..) => row.name,
             NodeKind::Cast(CastMode::Saturate, _) => "cast",
             NodeKind::Cast(CastMode::Wrap, _) => "cast_wrap",
+            NodeKind::Position { .. } => "position",
+            NodeKind::At { .. } => "at",
         }
     }
 
@@ -283,6 +422,26 @@ impl Expr {
             }
             _ => self.clone(),
         }
+    }
+}
+
+impl Outside {
+    /// For the bits of elements of a dtype.
+    fn bits(self, dtype: Scalar) -> Outside {
+        let bits = |value: Num| Num::Int(value.to_bits(dtype).into());
+        match self {
+            Outside::Fill(value) => Outside::Fill(bits(value)),
+            Outside::EndFill(value) => Outside::EndFill(bits(value)),
+            _ => self,
+        }
+    }
+}
+
+/// The kind that coordinates of an axis are computed in, at least `least`.
+fn counting(length: usize, least: Scalar) -> Scalar {
+    match i32::try_from(length) {
+        Ok(_) => least,
+        Err(_) => Scalar::I64,
     }
 }
 

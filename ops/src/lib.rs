@@ -30,7 +30,7 @@ pub mod tensor;
 
 pub use element::Element;
 pub use error::{Error, Result};
-pub use expr::Expr;
+pub use expr::{Expr, Outside};
 pub use num::Num;
 pub use skeleton::{index_width, kernel_for, sample_kernels};
 pub use table::functions as ops;

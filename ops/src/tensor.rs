@@ -172,6 +172,14 @@ impl Tensor {
         self.into()
     }
 
+    /// The same elements as unsigned integers of their size.
+    pub(crate) fn bits(&self) -> Tensor {
+        Tensor {
+            dtype: bits_of(self.dtype),
+            ..self.clone()
+        }
+    }
+
     /// A view with any shape, strides and offset (absolute, in elements) into the same memory.
     ///
     /// # Errors
@@ -314,5 +322,15 @@ impl Tensor {
         t.shape.insert(axis, 1);
         t.strides.insert(axis, 1);
         Ok(t)
+    }
+}
+
+/// The unsigned integer of a dtype's size.
+pub(crate) const fn bits_of(dtype: Scalar) -> Scalar {
+    match dtype.bytes() {
+        1 => Scalar::U8,
+        2 => Scalar::U16,
+        4 => Scalar::U32,
+        _ => Scalar::U64,
     }
 }

@@ -105,13 +105,6 @@ impl Declared {
     pub fn try_get(&self, word: &'static str, i: usize, j: usize) -> Option<Value> {
         self.0.get(&(word, i, j)).copied()
     }
-
-    /// The graph's constants.
-    pub fn constants(&self, graph: &Graph) -> Vec<Value> {
-        (0..graph.scalars.len())
-            .map(|i| self.get("c", i, 0))
-            .collect()
-    }
 }
 
 /// Arithmetic on positions.
@@ -196,6 +189,19 @@ impl Positions {
 /// The leaves of a graph as a kernel reads them.
 pub struct Reader {
     places: Vec<Option<Place>>,
+    /// Leaves with computed coordinates, which are not read before these are known.
+    computed: Vec<bool>,
+}
+
+/// Leaves read at some columns.
+pub struct Read<'a> {
+    /// The value of each leaf in its compute kind; of one with computed coordinates, the position
+    /// of the first column without them.
+    pub values: Vec<Value>,
+    reader: &'a Reader,
+    walks: &'a [Walk],
+    strides: &'a [Option<Value>],
+    lanes: u8,
 }
 
 impl Reader {
@@ -212,52 +218,105 @@ impl Reader {
             });
         Reader {
             places: places.collect(),
+            computed: graph
+                .leaves
+                .iter()
+                .map(|l| !l.computed.is_empty())
+                .collect(),
         }
     }
 
-    /// Reads every leaf at `bases[leaf] + column · inner stride`, `lanes` columns wide, each in its
-    /// compute kind.
-    pub fn read(
-        &self,
+    /// Reads every leaf at `bases[leaf] + column · inner stride`, `lanes` columns wide.
+    pub fn read<'a>(
+        &'a self,
         b: &mut Builder,
-        walks: &[Walk],
-        strides: &[Option<Value>],
+        walks: &'a [Walk],
+        strides: &'a [Option<Value>],
         bases: &[Value],
         column: Value,
         lanes: u8,
-    ) -> Vec<Value> {
-        (0..self.places.len())
-            .map(|i| {
-                let (walk, base) = (walks[i], bases[i]);
-                let at = match (walk.inner, strides[i]) {
-                    (Inner::Zero, _) => base,
-                    (Inner::Any, Some(stride)) => {
-                        let moved = b.mul(column, stride);
-                        b.add(base, moved)
-                    }
-                    _ => b.add(base, column),
-                };
-                let Some(place) = self.places[i] else {
-                    return spread(b, at, walk.inner, strides[i], lanes);
-                };
-                let value = match walk.inner {
-                    Inner::Zero => b.load(place, at, 1, true),
-                    Inner::One => b.load(place, at, lanes, walk.aligned || lanes == 1),
-                    Inner::Any => {
-                        let mut at = at;
-                        let mut parts = vec![b.load(place, at, 1, true)];
-                        for _ in 1..lanes {
-                            at = b.add(at, strides[i].expect("a strided leaf has its stride"));
-                            parts.push(b.load(place, at, 1, true));
-                        }
-                        b.compose(&parts)
-                    }
-                };
-                let kind = compute_kind(b.ty(value).scalar);
-                b.cast(value, kind, CastMode::Saturate)
-            })
-            .collect()
+    ) -> Read<'a> {
+        let leaf = |i: usize| {
+            let (walk, base) = (walks[i], bases[i]);
+            let at = match (walk.inner, strides[i]) {
+                (Inner::Zero, _) => base,
+                (Inner::Any, Some(stride)) => {
+                    let moved = b.mul(column, stride);
+                    b.add(base, moved)
+                }
+                _ => b.add(base, column),
+            };
+            match self.places[i] {
+                None => spread(b, at, walk.inner, strides[i], lanes),
+                Some(_) if self.computed[i] => at,
+                Some(place) => load(b, place, at, walk, strides[i], lanes),
+            }
+        };
+        Read {
+            values: (0..self.places.len()).map(leaf).collect(),
+            reader: self,
+            walks,
+            strides,
+            lanes,
+        }
     }
+}
+
+impl Read<'_> {
+    /// The value of a leaf whose computed coordinates lie `offset` from its position.
+    pub fn at(&self, b: &mut Builder, leaf: usize, offset: Value) -> Value {
+        let place = self.reader.places[leaf].expect("computed coordinates are of memory");
+        let (walk, stride) = (self.walks[leaf], self.strides[leaf]);
+        if b.ty(offset).lanes == 1 {
+            // All columns have the same coordinates, and lie as they would without.
+            let at = b.add(self.values[leaf], offset);
+            let walk = Walk {
+                aligned: false,
+                ..walk
+            };
+            return load(b, place, at, walk, stride, self.lanes);
+        }
+        let at = spread(b, self.values[leaf], walk.inner, stride, self.lanes);
+        let at = b.add(at, offset);
+        let parts: Vec<Value> = (0..self.lanes)
+            .map(|lane| {
+                let at = b.extract(at, lane);
+                b.load(place, at, 1, true)
+            })
+            .collect();
+        let value = b.compose(&parts);
+        widen(b, value)
+    }
+}
+
+/// `lanes` columns from `at` on, in the compute kind.
+fn load(
+    b: &mut Builder,
+    place: Place,
+    at: Value,
+    walk: Walk,
+    stride: Option<Value>,
+    lanes: u8,
+) -> Value {
+    let value = match (walk.inner, stride) {
+        (Inner::Zero, _) => b.load(place, at, 1, true),
+        (Inner::Any, Some(stride)) => {
+            let mut at = at;
+            let mut parts = vec![b.load(place, at, 1, true)];
+            for _ in 1..lanes {
+                at = b.add(at, stride);
+                parts.push(b.load(place, at, 1, true));
+            }
+            b.compose(&parts)
+        }
+        _ => b.load(place, at, lanes, walk.aligned || lanes == 1),
+    };
+    widen(b, value)
+}
+
+fn widen(b: &mut Builder, value: Value) -> Value {
+    let kind = compute_kind(b.ty(value).scalar);
+    b.cast(value, kind, CastMode::Saturate)
 }
 
 /// `lanes` consecutive positions.

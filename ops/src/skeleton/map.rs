@@ -6,7 +6,7 @@
 //! is one item's scalar loop; else a row's last segment is checked (GPU), or a run is walked row by
 //! row, which saves a division for each segment (CPU).
 
-use super::access::{Declared, Inner, Positions, Reader, Scalars, Walk, index_width};
+use super::access::{Declared, Inner, Positions, Reader, Scalars, Walk};
 use super::graph::{Graph, Node, Source};
 use super::{Machine, failed};
 use crate::error::Result;
@@ -44,6 +44,11 @@ pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
     if out.numel() == 0 {
         return Ok(());
     }
+    let op = expr.name();
+    // Elements that are only moved are moved as bits: no conversion, and one kernel for all dtypes
+    // of a size.
+    let moved = expr.bits().map(|e| (e, out.bits()));
+    let (expr, out) = moved.as_ref().map_or((expr, out), |(e, o)| (e, o));
     let graph = Graph::new(expr);
     let shared = graph.leaves.iter().map(|leaf| match &leaf.source {
         Source::Memory(Some(buffer)) => std::ptr::eq(buffer.memory(), out.buffer().memory()),
@@ -58,7 +63,6 @@ pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
         Machine::of(out),
     );
     let ctx = out.context();
-    let op = expr.name();
     let program = ctx
         .program(stable_hash(&shape), &mut || {
             Ok(build(op, &graph, &shape, &scalars)?)
@@ -99,8 +103,7 @@ fn plan<'a>(
     strides.extend(graph.leaves.iter().map(|l| l.strides.clone()));
     let mut offsets = vec![out_offset];
     offsets.extend(graph.leaves.iter().map(|l| l.offset));
-    let operands = strides.iter().zip(&offsets);
-    let index = index_width(operands.map(|(s, &o)| (&graph.shape[..], &s[..], o)));
+    let index = graph.index_width([(&graph.shape[..], out_strides, out_offset)]);
     let mut space = Space {
         dims: graph.shape.clone(),
         strides,
@@ -154,9 +157,7 @@ fn plan<'a>(
             }
         }
     }
-    for (i, c) in graph.scalars.iter().enumerate() {
-        p.push(("c", i, 0), *c);
-    }
+    graph.declare(&mut p, index);
 
     let mut dtypes = vec![graph.dtype];
     dtypes.extend(graph.leaves.iter().map(|l| l.dtype));
@@ -195,7 +196,6 @@ struct Body<'a> {
     shape: &'a Shape<'a>,
     positions: Positions,
     params: Declared,
-    constants: Vec<Value>,
     out: Place,
     reader: Reader,
 }
@@ -214,7 +214,6 @@ fn build(
         graph,
         shape,
         positions: Positions { kind: shape.index },
-        constants: params.constants(graph),
         params,
         out,
         reader,
@@ -353,7 +352,7 @@ impl Body<'_> {
         let leaves = self
             .reader
             .read(b, &walks[1..], &strides[1..], &bases[1..], column, lanes);
-        let result = self.graph.build(b, &leaves, &self.constants);
+        let result = self.graph.build(b, &leaves, &self.params);
         debug_assert_eq!(b.ty(result).scalar, compute_kind(self.graph.dtype));
         let result = b.cast(result, self.graph.dtype, CastMode::Saturate);
         let result = b.splat(result, lanes);

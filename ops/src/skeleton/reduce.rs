@@ -13,7 +13,7 @@
 mod kernel;
 mod sweep;
 
-use super::access::{Inner, Scalars, Walk, index_width};
+use super::access::{Inner, Scalars, Walk};
 use super::graph::{Graph, Leaf, Node, Source};
 use super::{Machine, failed};
 use crate::error::Result;
@@ -175,6 +175,7 @@ fn partials(
             dtype,
             strides: contiguous_strides(&[rows, parts]),
             offset: 0,
+            computed: vec![],
         })
         .collect();
     joined
@@ -216,11 +217,7 @@ fn plan<'a>(
         }
         s
     };
-    let operands = graph
-        .leaves
-        .iter()
-        .map(|l| (&graph.shape[..], &l.strides[..], l.offset));
-    let mut index = index_width(operands);
+    let mut index = graph.index_width([]);
     if crate::shape::numel(&graph.shape) >= 1 << 31 {
         index = Scalar::U64;
     }
@@ -345,9 +342,7 @@ fn plan<'a>(
             p.index(("rstride", i, axis), index, s);
         }
     }
-    for (i, c) in graph.scalars.iter().enumerate() {
-        p.push(("c", i, 0), *c);
-    }
+    graph.declare(&mut p, index);
     if joins.is_none() {
         p.index(("count", 0, 0), index, count as i64);
     }

@@ -54,7 +54,6 @@ pub(super) fn build(
         graph,
         shape,
         kind,
-        constants: params.constants(graph),
         params,
         reader,
         outs,
@@ -74,7 +73,6 @@ pub(super) struct Fold<'a> {
     /// Compute kind of the elements.
     pub kind: Scalar,
     pub params: Declared,
-    constants: Vec<Value>,
     reader: Reader,
     outs: Vec<Place>,
     shared: Vec<Place>,
@@ -405,9 +403,10 @@ impl Fold<'_> {
         let walks: Vec<Walk> = s.walks.clone();
         let leaves = self.reader.read(b, &walks, &strides, bases, column, lanes);
         if s.joins {
-            return leaves.into_iter().map(|v| b.splat(v, lanes)).collect();
+            let parts = leaves.values.into_iter();
+            return parts.map(|v| b.splat(v, lanes)).collect();
         }
-        let value = self.graph.build(b, &leaves, &self.constants);
+        let value = self.graph.build(b, &leaves, &self.params);
         let value = b.splat(value, lanes);
         // Positions cost something, and only accumulators of several components hold one.
         let counted = self.needs_position();
