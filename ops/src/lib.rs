@@ -23,6 +23,7 @@ pub mod element;
 pub mod error;
 pub mod expr;
 pub mod num;
+pub mod reference;
 pub mod shape;
 mod skeleton;
 pub mod table;
