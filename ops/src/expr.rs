@@ -403,7 +403,7 @@ impl Expr {
         }
     }
 
-    fn context(&self, op: &str) -> Result<Context> {
+    pub(crate) fn context(&self, op: &str) -> Result<Context> {
         self.0.ctx.clone().ok_or_else(|| Error::Device {
             op: op.to_string(),
             why: "no input is on a device; use `fill` with a context for constants".into(),

@@ -4,6 +4,7 @@
 //! - [`access`]: how leaves are addressed: offsets, strides, vector loads, index width.
 //! - [`map`]: `out[i] = f(in[i]…)`.
 //! - [`reduce`]: `out[o] = finish(⊕ over r of lift(f(in[o, r]…)))`.
+//! - [`scan`]: the running ⊕ along an axis.
 //!
 //! A skeleton makes a *plan* from shapes and the device's caps. The plan's structural part is the
 //! program's cache key; everything else (lengths, strides, offsets, constants) is passed as scalar
@@ -13,6 +14,7 @@ mod access;
 mod graph;
 mod map;
 mod reduce;
+mod scan;
 
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -24,6 +26,8 @@ use suanzi_codegen::{Kernel, Scalar};
 pub use access::index_width;
 pub(crate) use map::map;
 pub(crate) use reduce::reduce;
+pub use scan::Span;
+pub(crate) use scan::{Scan, scan};
 
 /// What a plan needs to know of a device.
 #[derive(Clone, Copy, Debug)]

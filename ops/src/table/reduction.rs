@@ -152,7 +152,7 @@ const TRUTH: Reduce = Reduce {
     ..SUM
 };
 
-fn float_limit(dtype: Scalar, limit: Limit) -> Limit {
+pub(super) fn float_limit(dtype: Scalar, limit: Limit) -> Limit {
     if dtype.is_float() {
         limit
     } else {
@@ -176,12 +176,12 @@ fn extreme(b: &mut Builder, ty: Type, greatest: bool) -> Value {
 }
 
 /// The accumulator of an arg-reduction that loses against every element.
-fn nowhere(b: &mut Builder, ty: Type, index: Scalar, greatest: bool) -> Vec<Value> {
+pub(super) fn nowhere(b: &mut Builder, ty: Type, index: Scalar, greatest: bool) -> Vec<Value> {
     vec![extreme(b, ty, greatest), b.int(ty.with(index), -1)]
 }
 
 /// The better of two (value, position) pairs; NaN is best, and the earlier of equals.
-fn better(b: &mut Builder, x: &[Value], y: &[Value], op: BinOp) -> Vec<Value> {
+pub(super) fn better(b: &mut Builder, x: &[Value], y: &[Value], op: BinOp) -> Vec<Value> {
     let mut wins = b.bin(op, y[0], x[0]);
     let mut ties = b.bin(BinOp::Eq, y[0], x[0]);
     if b.ty(x[0]).scalar.is_float() {
