@@ -6,6 +6,7 @@ use crate::layout::Layout;
 use crate::values::Input;
 use std::fmt;
 use suanzi_ops::Scalar;
+use suanzi_ops::table::call::Example;
 use suanzi_ops::table::{self, Kind};
 
 /// One case. Its text form is its id: `add/f32/17x33/transposed/special/s1`.
@@ -43,6 +44,9 @@ pub enum Param {
     To(Scalar),
     /// `@name`: a fused chain.
     Chain(String),
+    /// `@i64:3x2:index5,axis=1`: further operands and attributes of a call, as in
+    /// [`suanzi_ops::table::call`]; nothing where there are none.
+    Call(String),
 }
 
 /// The operator name of fused chains, which are cases but not rows of the table.
@@ -63,6 +67,8 @@ impl fmt::Display for Param {
             }
             Param::To(to) => write!(f, "@{to}"),
             Param::Chain(name) => write!(f, "@{name}"),
+            Param::Call(rest) if rest.is_empty() => Ok(()),
+            Param::Call(rest) => write!(f, "@{rest}"),
         }
     }
 }
@@ -122,7 +128,7 @@ impl Case {
             return None;
         }
         let case = Case {
-            param: parse_param(op, param, &shape)?,
+            param: parse_param(op, dtype, param, &shape)?,
             op: op.to_string(),
             dtype,
             shape,
@@ -148,12 +154,17 @@ impl Case {
     }
 }
 
-fn parse_param(op: &str, param: Option<&str>, shape: &[usize]) -> Option<Param> {
+fn parse_param(op: &str, dtype: Scalar, param: Option<&str>, shape: &[usize]) -> Option<Param> {
     if op == CHAIN {
         return Some(Param::Chain(param?.to_string()));
     }
     match (table::row(op).ok()?.kind, param) {
         (Kind::Map(_) | Kind::Create(_), None) => Some(Param::None),
+        (Kind::Call(call), rest) => {
+            let rest = rest.unwrap_or("");
+            Example::of(shape, rest, dtype, call.creates)?;
+            Some(Param::Call(rest.to_string()))
+        }
         (Kind::Cast(_), Some(to)) => Scalar::from_name(to).map(Param::To),
         (Kind::Reduce(_), Some(text)) => {
             let (list, keepdims) = match text.strip_suffix("+keep") {
@@ -188,6 +199,7 @@ mod tests {
             "sum/f16/3x0x5@all/rotated/exact/s9",
             "cast/bool/7@f64/contiguous/random/s1",
             "iota/u64/3x4/offset/exact/s2",
+            "chain/f32/3x4@affine/contiguous/exact/s1",
         ] {
             let case = Case::parse(id).unwrap_or_else(|| panic!("{id}"));
             assert_eq!(case.to_string(), id);

@@ -3,7 +3,7 @@
 use crate::case::{Case, Param};
 use crate::chain::{Chain, Step};
 use crate::layout::{self, Layout, Placement};
-use crate::measure::{self, Histogram, flush, measure};
+use crate::measure::{self, Expected, flush, measure};
 use crate::result::{CaseResult, Status, Worst};
 use crate::rng::Rng;
 use crate::sabotage::Sabotage;
@@ -78,41 +78,46 @@ impl Bench {
 
     fn judge(&self, case: &Case, subject: &Subject, result: &mut CaseResult) {
         let operands = subject.operands(case);
-        let outcome = subject.outcome(case, &operands, false);
-        result.limit = measure::bound(outcome.limit);
-        result.unit = measure::unit(outcome.limit).into();
+        let outcomes = subject.outcomes(case, &operands, false);
+        if let Some(first) = outcomes.iter().flatten().next() {
+            result.limit = measure::bound(first.limit);
+            result.unit = measure::unit(first.limit).into();
+        }
         if has_fresh_output(case) {
             // So that the result lies in memory that is filled with the pattern.
             self.ctx.trim();
         }
-        let run = || self.execute(case, subject, &operands, &outcome);
+        let run = || self.execute(case, subject, &operands, outcomes.as_deref());
         let (ran, dispatches) = self.ctx.trace(run);
         result.launches = dispatches.len() as u32;
-        let (place, inputs) = match (ran, &outcome.values) {
-            (Err(Error::Shape { .. }), None) => {
+        let ((places, inputs), outcomes) = match (ran, outcomes) {
+            (Err(error @ Error::Backend { .. }), _) | (Err(error), Some(_)) => {
+                return refused(error, result);
+            }
+            (Ok(_), None) => {
+                result.status = Status::Failed;
+                result.detail = "the operator had to refuse these inputs and did not".into();
+                return;
+            }
+            (Err(_), None) => {
                 result.status = Status::Passed;
                 result.detail = "refused, as it must be".into();
                 return;
             }
-            (Err(error), _) => return refused(error, result),
-            (Ok(_), None) => {
-                result.status = Status::Failed;
-                result.detail = "the operator had to refuse these shapes and did not".into();
-                return;
-            }
-            (Ok(done), Some(_)) => done,
+            (Ok(done), Some(outcomes)) => (done, outcomes),
         };
         let judged = self
-            .compare(case, subject, &operands, &outcome, &place, result)
+            .compare(case, subject, &operands, &outcomes, &places, result)
             .and_then(|()| unchanged(&inputs))
             .and_then(|()| self.guards())
             .and_then(|()| fused(subject, case, result.launches));
+        let expected: usize = outcomes.iter().map(|o| o.values.len()).sum();
         match judged {
             Err(Fault(detail)) => {
                 result.status = Status::Failed;
                 result.detail = detail;
             }
-            Ok(()) if result.compared == 0 && case.shape.iter().all(|&d| d > 0) => {
+            Ok(()) if result.compared == 0 && expected > 0 => {
                 result.status = Status::Mistrusted;
                 result.detail = "the limit says nothing about any of the results".into();
             }
@@ -120,25 +125,31 @@ impl Bench {
         }
     }
 
-    /// Uploads, runs, and says where the result is, and what the input buffers held.
+    /// Uploads, runs, and says where the results are, and what the input buffers held.
     #[allow(clippy::type_complexity)]
     fn execute(
         &self,
         case: &Case,
         subject: &Subject,
         operands: &[Operand],
-        outcome: &Outcome,
-    ) -> suanzi_ops::Result<(Place, Vec<(Tensor, Vec<u8>)>)> {
+        outcomes: Option<&[Outcome]>,
+    ) -> suanzi_ops::Result<(Vec<Place>, Vec<(Tensor, Vec<u8>)>)> {
         let mut rng = Rng::from_text("guards", case.seed);
         let mut inputs = vec![];
-        let mut args = vec![];
+        let mut tensors = vec![];
         for operand in operands {
             let bytes = placed(operand, &mut rng);
             let at = &operand.view.stored;
             let whole = Tensor::from_bytes(&self.ctx, operand.dtype, &[at.total], &bytes)?;
-            args.push(Expr::from(&view(&whole, operand)?));
+            tensors.push(view(&whole, operand)?);
             inputs.push((whole, bytes));
         }
+        if let Subject::Call(_, op, example) = subject {
+            let results = (op.run)(&self.ctx, &tensors, &example.attrs)?;
+            return Ok((results.into_iter().map(Place::Fresh).collect(), inputs));
+        }
+        let args: Vec<Expr> = tensors.iter().map(Expr::from).collect();
+        let fresh = |tensor| vec![Place::Fresh(tensor)];
         let expr = match subject {
             Subject::Map(row, _) => Expr::map(row.name, &args)?,
             Subject::Cast(op) => match case.param {
@@ -148,7 +159,7 @@ impl Bench {
             Subject::Create(_, scalars) => match scalars[..] {
                 [value] => Expr::fill(&self.ctx, case.dtype, &case.shape, value),
                 [start, step, ..] => Expr::iota(&self.ctx, case.dtype, &case.shape, start, step)?,
-                [] => return Ok((Place::Fresh(inputs[0].0.clone()), inputs)),
+                [] => unreachable!("an operator that creates has scalars"),
             },
             Subject::Reduce(row, _) => {
                 let (axes, keepdims) = match &case.param {
@@ -168,25 +179,27 @@ impl Bench {
                     })
                     .collect();
                 let out = args[0].reduce(row.name, &axes, keepdims)?;
-                return Ok((Place::Fresh(out), inputs));
+                return Ok((fresh(out), inputs));
             }
             Subject::Chain(chain, _) => {
                 let expr = build(chain, &args)?;
                 if let Some(name) = chain.reduce {
-                    return Ok((Place::Fresh(expr.reduce(name, &[-1], false)?), inputs));
+                    return Ok((fresh(expr.reduce(name, &[-1], false)?), inputs));
                 }
                 expr
             }
+            Subject::Call(..) => unreachable!("calls have returned"),
         };
-        if case.layout == Layout::Fresh {
-            return Ok((Place::Fresh(expr.eval()?), inputs));
-        }
+        let guarded = outcomes.filter(|_| case.layout != Layout::Fresh);
+        let Some(outcome) = guarded.and_then(|o| o.first()) else {
+            return Ok((fresh(expr.eval()?), inputs));
+        };
         let at = layout::output(case.layout, &outcome.shape);
         let before = poisoned(outcome, &at, &mut rng);
         let whole = Tensor::from_bytes(&self.ctx, outcome.dtype, &[at.total], &before)?;
         let target = whole.as_strided(&at.shape, &at.strides, at.offset)?;
         expr.eval_into(&target)?;
-        Ok((Place::Guarded { whole, at, before }, inputs))
+        Ok((vec![Place::Guarded { whole, at, before }], inputs))
     }
 
     fn compare(
@@ -194,16 +207,49 @@ impl Bench {
         case: &Case,
         subject: &Subject,
         operands: &[Operand],
+        outcomes: &[Outcome],
+        places: &[Place],
+        result: &mut CaseResult,
+    ) -> Result<(), Fault> {
+        if outcomes.len() != places.len() {
+            let (want, got) = (outcomes.len(), places.len());
+            return Err(Fault(format!("{got} results came, not {want}")));
+        }
+        // Only computed where a device flushes and something is off.
+        let mut flushed: Option<Vec<Outcome>> = None;
+        for (number, (outcome, place)) in outcomes.iter().zip(places).enumerate() {
+            let mut flush = || {
+                let all = flushed.get_or_insert_with(|| {
+                    let all = subject.outcomes(case, operands, true);
+                    all.unwrap_or_default()
+                });
+                all.get(number).map_or(vec![], |o| o.values.clone())
+            };
+            self.compare_one(number, outcome, place, &mut flush, result)
+                .map_err(|Fault(detail)| match outcomes.len() {
+                    1 => Fault(detail),
+                    _ => Fault(format!("result {number}: {detail}")),
+                })?;
+            if let Some(worst) = result.worst.as_mut().filter(|w| w.inputs.is_empty()) {
+                worst.inputs = inputs_of(case, subject, operands, &worst.index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares one result; `flushed` gives what is right on a device that flushes denormals.
+    fn compare_one(
+        &self,
+        number: usize,
         outcome: &Outcome,
         place: &Place,
+        flushed: &mut dyn FnMut() -> Vec<Expected>,
         result: &mut CaseResult,
     ) -> Result<(), Fault> {
         let got = self.results(outcome, place)?;
-        let expected = outcome.values.as_deref().unwrap_or_default();
+        let expected = &outcome.values;
         let flushes = !self.ctx.device().caps().denormals_f32;
-        // Only computed where a device flushes and something is off.
-        let mut flushed: Option<Outcome> = None;
-        let mut histogram = Histogram::default();
+        let mut alternatives: Option<Vec<Expected>> = None;
         let mut worst: Option<(f64, usize)> = None;
         let bound = measure::bound(outcome.limit);
         for (i, (want, &bits)) in expected.iter().zip(&got).enumerate() {
@@ -212,9 +258,8 @@ impl Bench {
             };
             result.compared += 1;
             if flushes && sample.error > bound {
-                let other = flushed.get_or_insert_with(|| subject.outcome(case, operands, true));
-                let alternatives = other.values.as_deref().unwrap_or_default();
-                let candidates = [Some(want), alternatives.get(i)];
+                let other = alternatives.get_or_insert_with(&mut *flushed);
+                let candidates = [Some(want), other.get(i)];
                 let best = candidates.into_iter().flatten().flat_map(|e| {
                     let mut zero = *e;
                     zero.value = flush(outcome.dtype, e.value.round(outcome.dtype));
@@ -226,29 +271,28 @@ impl Bench {
                     result.flushed += 1;
                 }
             }
-            histogram.add(sample.ulp);
+            result.histogram.add(sample.ulp);
             if worst.is_none_or(|(error, _)| sample.error > error) {
                 worst = Some((sample.error, i));
             }
         }
-        result.histogram = histogram;
         let Some((error, i)) = worst else {
             return Ok(());
         };
-        result.error = error.is_finite().then_some(error);
-        let want = expected[i].value;
-        let inputs = inputs_of(case, subject, operands, i);
-        let found = Num::from_bits(outcome.dtype, got[i]);
-        result.worst = Some(Worst {
-            index: unravel(i, &outcome.shape),
-            inputs,
-            expected: show(want.round(outcome.dtype)),
-            got: show(found),
-        });
+        let (want, found) = (expected[i].value, Num::from_bits(outcome.dtype, got[i]));
+        let at = unravel(i, &outcome.shape);
+        if number == 0 || error > bound {
+            result.error = error.is_finite().then_some(error);
+            result.worst = Some(Worst {
+                index: at.clone(),
+                inputs: vec![],
+                expected: show(want.round(outcome.dtype)),
+                got: show(found),
+            });
+        }
         if error <= bound {
             return Ok(());
         }
-        let at = unravel(i, &outcome.shape);
         let unwritten = match place {
             Place::Guarded { at, before, .. } => {
                 bits_at(outcome.dtype, before, at.elements()[i]) == got[i]
@@ -289,8 +333,8 @@ impl Bench {
             Place::Fresh(tensor) => {
                 let used = (tensor.numel() * dtype.bytes()) as u64;
                 let bytes = read(tensor)?;
-                // A cast to the same dtype gives the input itself, in the input's memory.
-                let own = tensor.offset() == 0;
+                // The result may be a view: of an input, of another result.
+                let own = tensor.offset() == 0 && tensor.capacity() == tensor.numel();
                 if own && tensor.dtype() == dtype && tensor.shape() == outcome.shape {
                     let rest = self.watch.behind(tensor.buffer().memory(), used)?;
                     if let Some(at) = rest.iter().position(|&b| b != FILL) {
@@ -387,7 +431,7 @@ fn placed(operand: &Operand, rng: &mut Rng) -> Vec<u8> {
 fn poisoned(outcome: &Outcome, at: &Placement, rng: &mut Rng) -> Vec<u8> {
     let size = outcome.dtype.bytes();
     let mut bytes = layout::guard(at.total * size, false, rng);
-    let values = outcome.values.as_deref().unwrap_or_default();
+    let values = &outcome.values;
     for (e, want) in at.elements().into_iter().zip(values) {
         let poison = want.value.to_bits(outcome.dtype) ^ 0xa5a5_a5a5_a5a5_a5a5;
         bytes[e * size..][..size].copy_from_slice(&poison.to_le_bytes()[..size]);
@@ -469,10 +513,12 @@ fn unravel(mut i: usize, shape: &[usize]) -> Vec<usize> {
 }
 
 /// The inputs of one result, where there are few.
-fn inputs_of(case: &Case, subject: &Subject, operands: &[Operand], i: usize) -> Vec<String> {
-    if matches!(case.param, Param::Axes { .. }) {
+fn inputs_of(case: &Case, subject: &Subject, operands: &[Operand], at: &[usize]) -> Vec<String> {
+    if matches!(case.param, Param::Axes { .. } | Param::Call(_)) {
         return vec![];
     }
+    let strides = layout::row_major(&case.shape);
+    let i: usize = at.iter().zip(strides).map(|(&a, s)| a * s as usize).sum();
     if let Subject::Create(_, scalars) = subject {
         return scalars.iter().map(|&s| show(s)).collect();
     }

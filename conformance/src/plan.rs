@@ -11,6 +11,7 @@ use crate::subject::combinations;
 use crate::values::Input;
 use std::collections::BTreeMap;
 use suanzi_ops::Scalar;
+use suanzi_ops::table::call::Example;
 use suanzi_ops::table::{self, Kind, Row};
 
 /// How much is run.
@@ -193,6 +194,11 @@ const CREATIONS: &[Recipe] = &[
     (Deep, &[1_048_583], Contiguous, Random),
 ];
 
+/// Layouts of the first example of a call, for its lead dtype; the others take turns with these.
+const CALL_LAYOUTS: [Layout; 7] = [
+    Contiguous, Transposed, Stepped, Reversed, Offset, Rotated, Pitched,
+];
+
 type ChainRecipe = (&'static str, Who, &'static [usize], Layout, Input, u64);
 
 /// Seeds and shapes of fused chains: (who, shape, layout, input, number of seeds). Random chains
@@ -373,6 +379,29 @@ pub fn cases(profile: Profile) -> Vec<Case> {
                         }
                     }
                 }
+                Kind::Call(call) => {
+                    for (i, text) in call.examples.iter().enumerate() {
+                        let Some((shape, rest)) = Example::split(text) else {
+                            continue;
+                        };
+                        let mut add =
+                            |layout, input| add(&shape, Param::Call(rest.into()), layout, input);
+                        if i == 0 {
+                            add(Contiguous, Random);
+                        }
+                        if i == 0 && !call.creates {
+                            add(Contiguous, Special);
+                            for layout in &CALL_LAYOUTS[1..] {
+                                if Lead.includes(asked, lead) {
+                                    add(*layout, Random);
+                                }
+                            }
+                        } else if i > 0 && Lead.includes(asked, lead) {
+                            let layout = CALL_LAYOUTS[(number + i) % CALL_LAYOUTS.len()];
+                            add(layout, Random);
+                        }
+                    }
+                }
                 Kind::Create(_) => {
                     for &(who, shape, layout, input) in CREATIONS {
                         if who.includes(asked, lead) {
@@ -447,6 +476,14 @@ pub fn promise(profile: Profile) -> BTreeMap<String, usize> {
             }
             Kind::Cast(_) => Scalar::ALL.len() * (of(CASTS) + all),
             Kind::Create(_) => of(CREATIONS),
+            Kind::Call(call) => {
+                let leads = Lead.count(asked);
+                let firsts = match call.creates {
+                    true => asked.dtypes,
+                    false => 2 * asked.dtypes + leads * (CALL_LAYOUTS.len() - 1),
+                };
+                firsts + leads * (call.examples.len() - 1)
+            }
         };
         out.insert(row.name.to_string(), count);
     }
@@ -512,6 +549,11 @@ mod tests {
                         for to in Scalar::ALL {
                             assert!(has(&format!("@{to}")), "{} {dtype} {to}", row.name);
                         }
+                    }
+                    Kind::Call(call) => {
+                        let (_, rest) = Example::split(call.examples[0]).unwrap();
+                        let param = Param::Call(rest.into()).to_string();
+                        assert!(has(&param), "{} {dtype}", row.name);
                     }
                     Kind::Reduce(_) => assert!(has("@all"), "{} {dtype}", row.name),
                     _ => assert!(has(""), "{} {dtype}", row.name),

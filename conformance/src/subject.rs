@@ -8,6 +8,7 @@ use crate::layout::{self, InputView, Layout};
 use crate::measure::{Expected, flush};
 use crate::rng::Rng;
 use crate::values::{self, Input};
+use suanzi_ops::table::call::{self, Array, Call, Example};
 use suanzi_ops::table::{self, Domain, Inputs, Kind, Limit, Map, Reduce, Row};
 use suanzi_ops::{Num, Scalar};
 
@@ -36,8 +37,8 @@ pub struct Outcome {
     pub dtype: Scalar,
     /// Axes of the result.
     pub shape: Vec<usize>,
-    /// The elements in row-major order; `None` where the operator must refuse.
-    pub values: Option<Vec<Expected>>,
+    /// The elements in row-major order.
+    pub values: Vec<Expected>,
     /// How near they have to be.
     pub limit: Limit,
 }
@@ -52,6 +53,8 @@ pub enum Subject {
     Cast(table::Cast),
     /// A tensor from scalars.
     Create(table::Create, Vec<Num>),
+    /// Whole tensors to whole tensors.
+    Call(&'static Row, Call, Example),
     /// A fused chain, and the dtype of each of its values.
     Chain(Chain, Vec<Scalar>),
 }
@@ -70,6 +73,13 @@ impl Subject {
             Kind::Reduce(op) => Subject::Reduce(row, op),
             Kind::Cast(op) => Subject::Cast(op),
             Kind::Create(op) => Subject::Create(op, scalars(case, op.scalars)),
+            Kind::Call(op) => {
+                let Param::Call(rest) = &case.param else {
+                    return None;
+                };
+                let example = Example::of(&case.shape, rest, case.dtype, op.creates)?;
+                Subject::Call(row, op, example)
+            }
         })
     }
 
@@ -81,15 +91,30 @@ impl Subject {
             Subject::Reduce(row, op) => vec![reduce_operand(case, row, op, &mut rng)],
             Subject::Cast(_) => vec![cast_operand(case, &mut rng)],
             Subject::Create(..) => vec![],
+            Subject::Call(_, _, example) => {
+                let specs = example.operands.iter().enumerate();
+                specs
+                    .map(|(i, spec)| call_operand(case, i, spec, &mut rng))
+                    .collect()
+            }
             Subject::Chain(chain, _) => {
                 map_operands(case, Inputs::Same(chain.inputs), Domain::Any, &mut rng)
             }
         }
     }
 
-    /// What should come out. With `flushed`, as on a device that flushes denormals it reads.
-    pub fn outcome(&self, case: &Case, operands: &[Operand], flushed: bool) -> Outcome {
+    /// What should come out, or `None` where the operator must refuse. With `flushed`, as on a
+    /// device that flushes denormals it reads.
+    pub fn outcomes(
+        &self,
+        case: &Case,
+        operands: &[Operand],
+        flushed: bool,
+    ) -> Option<Vec<Outcome>> {
         let read = |dtype, v| if flushed { flush(dtype, v) } else { v };
+        if let Subject::Call(row, op, example) = self {
+            return called(row, op, example, operands, &read);
+        }
         let to: Vec<Vec<usize>> = operands
             .iter()
             .map(|o| layout::stretched(&o.view.stored.shape, &case.shape))
@@ -99,34 +124,31 @@ impl Subject {
             let pairs = operands.iter().zip(&to);
             pairs.map(|(o, to)| read(o.dtype, o.num(to[i]))).collect()
         };
-        let each = |f: &dyn Fn(usize) -> Num| -> Option<Vec<Expected>> {
-            Some((0..count).map(|i| Expected::plain(f(i))).collect())
+        let each = |dtype: Scalar, limit: Limit, f: &dyn Fn(usize) -> Num| {
+            Some(vec![Outcome {
+                dtype,
+                shape: case.shape.clone(),
+                values: (0..count).map(|i| Expected::plain(f(i))).collect(),
+                limit,
+            }])
         };
-        let shape = case.shape.clone();
         match self {
-            Subject::Map(row, op) => Outcome {
-                dtype: op.output.dtype(case.dtype),
-                values: each(&|i| (op.reference)(case.dtype, &inputs(i))),
-                limit: (row.limit)(case.dtype),
-                shape,
-            },
+            Subject::Map(row, op) => {
+                each(op.output.dtype(case.dtype), (row.limit)(case.dtype), &|i| {
+                    (op.reference)(case.dtype, &inputs(i))
+                })
+            }
             Subject::Cast(op) => {
                 let Param::To(to) = case.param else {
                     unreachable!("a cast has a destination")
                 };
-                Outcome {
-                    dtype: to,
-                    values: each(&|i| (op.reference)(case.dtype, to, inputs(i)[0])),
-                    limit: Limit::Exact,
-                    shape,
-                }
+                each(to, Limit::Exact, &|i| {
+                    (op.reference)(case.dtype, to, inputs(i)[0])
+                })
             }
-            Subject::Create(op, scalars) => Outcome {
-                dtype: case.dtype,
-                values: each(&|i| (op.reference)(case.dtype, scalars, i)),
-                limit: Limit::Exact,
-                shape,
-            },
+            Subject::Create(op, scalars) => each(case.dtype, Limit::Exact, &|i| {
+                (op.reference)(case.dtype, scalars, i)
+            }),
             Subject::Reduce(row, op) => {
                 let terms = |i: usize| inputs(i)[0];
                 reduced(case, row, op, case.dtype, &axes_of(case), &terms)
@@ -140,16 +162,46 @@ impl Subject {
                         let axis = vec![case.shape.len() - 1];
                         reduced(case, row, &op, last, &axis, &value)
                     }
-                    _ => Outcome {
-                        dtype: last,
-                        values: each(&value),
-                        limit: Limit::Exact,
-                        shape,
-                    },
+                    _ => each(last, Limit::Exact, &value),
                 }
             }
+            Subject::Call(..) => None,
         }
     }
+}
+
+/// The outcomes of a call's reference.
+fn called(
+    row: &Row,
+    op: &Call,
+    example: &Example,
+    operands: &[Operand],
+    read: &dyn Fn(Scalar, Num) -> Num,
+) -> Option<Vec<Outcome>> {
+    let array = |o: &Operand| {
+        let to = layout::stretched(&o.view.stored.shape, &o.view.shape);
+        let values = to.iter().map(|&i| read(o.dtype, o.num(i))).collect();
+        Array::new(o.dtype, &o.view.shape, values)
+    };
+    let arrays: Vec<Array> = operands.iter().map(array).collect();
+    let results = (op.reference)(&arrays, &example.attrs)?;
+    let outcome = |array: Array| {
+        let expected = |(i, &value): (usize, &Num)| Expected {
+            value,
+            scale: array.scale.get(i).copied().unwrap_or(0.0),
+            terms: array.terms.get(i).copied().unwrap_or(1),
+        };
+        Outcome {
+            dtype: array.dtype,
+            values: array.values.iter().enumerate().map(expected).collect(),
+            limit: match array.dtype.is_float() {
+                true => (row.limit)(example.attrs.dtype),
+                false => Limit::Exact,
+            },
+            shape: array.shape,
+        }
+    };
+    Some(results.into_iter().map(outcome).collect())
 }
 
 /// The reduced axes of a case, and of a chain the last one.
@@ -167,7 +219,7 @@ fn reduced(
     dtype: Scalar,
     axes: &[usize],
     term: &dyn Fn(usize) -> Num,
-) -> Outcome {
+) -> Option<Vec<Outcome>> {
     let strides = layout::row_major(&case.shape);
     let (mut kept, mut gone) = ((vec![], vec![]), (vec![], vec![]));
     for (axis, (&dim, &stride)) in case.shape.iter().zip(&strides).enumerate() {
@@ -208,12 +260,15 @@ fn reduced(
         }
         false => kept.0,
     };
-    Outcome {
+    if refused {
+        return None;
+    }
+    Some(vec![Outcome {
         dtype: op.output.dtype(dtype),
         shape,
-        values: (!refused).then(|| outs.iter().map(value).collect()),
+        values: outs.iter().map(value).collect(),
         limit,
-    }
+    }])
 }
 
 /// Sums and products of exactly representable inputs leave nothing to round but the result.
@@ -333,6 +388,17 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
     Operand { dtype, view, bits }
 }
 
+fn call_operand(case: &Case, i: usize, spec: &call::Operand, rng: &mut Rng) -> Operand {
+    let view = layout::input(case.layout, &spec.shape, i);
+    let n = stored_count(&view);
+    let bits = values::operand(spec.values, case.input, spec.dtype, n, rng);
+    Operand {
+        dtype: spec.dtype,
+        view,
+        bits,
+    }
+}
+
 fn cast_operand(case: &Case, rng: &mut Rng) -> Operand {
     let dtype = case.dtype;
     let view = layout::input(case.layout, &case.shape, 0);
@@ -373,7 +439,11 @@ pub fn combinations(row: &Row, dtype: Scalar, input: Input) -> usize {
 
 /// Whether the result of a case may lie in a tensor that the operator allocates.
 pub fn has_fresh_output(case: &Case) -> bool {
-    case.layout == Layout::Fresh || matches!(case.param, Param::Axes { .. } | Param::Chain(_))
+    let fresh = matches!(
+        case.param,
+        Param::Axes { .. } | Param::Chain(_) | Param::Call(_)
+    );
+    case.layout == Layout::Fresh || fresh
 }
 
 #[cfg(test)]
@@ -412,25 +482,25 @@ mod tests {
     fn reductions_walk_the_right_elements() {
         let (case, s) = subject("sum/i32/2x3x4@0,2/transposed/exact/s1");
         let x = s.operands(&case);
-        let out = s.outcome(&case, &x, false);
+        let out = &s.outcomes(&case, &x, false).unwrap()[0];
         assert_eq!(out.shape, [3]);
         let at = |i: usize, j: usize, k: usize| x[0].num(i * 12 + j * 4 + k).int();
-        for (j, got) in out.values.unwrap().iter().enumerate() {
+        for (j, got) in out.values.iter().enumerate() {
             let want: i128 = (0..8).map(|n| at(n / 4, j, n % 4)).sum();
             assert_eq!(got.value.int(), want);
         }
         let (case, s) = subject("argmin/f32/0x5@0/contiguous/exact/s1");
-        assert!(s.outcome(&case, &s.operands(&case), false).values.is_none());
+        assert!(s.outcomes(&case, &s.operands(&case), false).is_none());
         let (case, s) = subject("sum/f32/0x5@0+keep/contiguous/exact/s1");
-        let out = s.outcome(&case, &s.operands(&case), false);
-        assert_eq!((out.shape, out.values.unwrap().len()), (vec![1, 5], 5));
+        let out = &s.outcomes(&case, &s.operands(&case), false).unwrap()[0];
+        assert_eq!((&out.shape[..], out.values.len()), (&[1, 5][..], 5));
     }
 
     #[test]
     fn reductions_to_bool_give_both_results() {
         for op in ["any", "all"] {
             let (case, s) = subject(&format!("{op}/i32/200x64@1/contiguous/random/s1"));
-            let values = s.outcome(&case, &s.operands(&case), false).values.unwrap();
+            let values = &s.outcomes(&case, &s.operands(&case), false).unwrap()[0].values;
             let truths: BTreeSet<bool> = values.iter().map(|v| v.value.bool()).collect();
             assert_eq!(truths.len(), 2, "{op}");
         }

@@ -3,6 +3,7 @@
 use crate::rng::Rng;
 use suanzi_ops::num::int_range;
 use suanzi_ops::table::Domain;
+use suanzi_ops::table::call::Values;
 use suanzi_ops::{Num, Scalar};
 
 /// What a case's inputs are.
@@ -231,8 +232,27 @@ pub fn special_for(domain: Domain, dtype: Scalar, i: usize, count: usize) -> Vec
     let mut values = special(dtype);
     if count > 1 {
         values.truncate(COMBINED);
+    } else if let (Some(intervals), true) = (intervals(domain, i), dtype.is_float()) {
+        for &(low, high) in intervals {
+            values.extend([low, high].into_iter().flat_map(|v| neighbours(dtype, v)));
+        }
     }
     values
+}
+
+/// The intervals that operand `i` is drawn from.
+fn intervals(domain: Domain, i: usize) -> Option<&'static [(f64, f64)]> {
+    match domain {
+        Domain::Within(list) => list.get(i).or(list.last()).copied(),
+        _ => None,
+    }
+}
+
+/// A number and those on both sides of it, as bits.
+fn neighbours(dtype: Scalar, value: f64) -> [u64; 3] {
+    let bits = Num::Float(value).to_bits(dtype);
+    [bits, bits.wrapping_add(1), bits.wrapping_sub(1)]
+        .map(|b| b & (u64::MAX >> (64 - dtype.bits())))
 }
 
 /// A random value of an operator's domain for operand `i`.
@@ -247,10 +267,63 @@ pub fn random(domain: Domain, dtype: Scalar, i: usize, rng: &mut Rng) -> u64 {
             Num::Float(1.0 + (rng.unit() - 0.5) / 64.0).to_bits(dtype)
         }
         Domain::Moderate if dtype.is_float() => moderate(dtype, rng),
+        Domain::Within(_) if dtype.is_float() && !rng.one_in(8) => {
+            match intervals(domain, i).unwrap_or_default() {
+                [] => moderate(dtype, rng),
+                list => Num::Float(between(*rng.pick(list), rng)).to_bits(dtype),
+            }
+        }
         _ if dtype == Scalar::Bool => rng.bits() & 1,
         _ if rng.one_in(2) => rng.bits() & (u64::MAX >> (64 - dtype.bits())),
         _ => moderate(dtype, rng),
     }
+}
+
+/// A random number of an interval: evenly, or evenly in its exponent where all have one sign.
+fn between((low, high): (f64, f64), rng: &mut Rng) -> f64 {
+    let even = low + (high - low) * rng.unit();
+    if low * high <= 0.0 || rng.one_in(2) {
+        return even;
+    }
+    low * (high / low).powf(rng.unit())
+}
+
+/// The elements of a call's operand in row-major order.
+pub fn operand(values: Values, input: Input, dtype: Scalar, n: usize, rng: &mut Rng) -> Vec<u64> {
+    let whole = |v: i64| match dtype.is_float() {
+        true => Num::Float(v as f64).to_bits(dtype),
+        false => Num::Int(v.into()).to_bits(dtype),
+    };
+    let below = |low: i64, high: i64, rng: &mut Rng| match high - low {
+        ..=0 => low,
+        width => low + rng.below(width as usize) as i64,
+    };
+    let float = |v: f64| Num::Float(v).to_bits(dtype);
+    let mut elements: Vec<u64> = (0..n)
+        .map(|j| match values {
+            Values::Index(m) => whole(below(-m, m, rng)),
+            Values::Offset(m) | Values::Sorted(m) => whole(below(0, m, rng)),
+            Values::Wild(m) => whole(below(-2 * m, 2 * m, rng)),
+            Values::Few(m) => whole(below(0, m, rng) * 3 - m),
+            Values::Unit if dtype.is_float() => float(rng.unit() * 2.5 - 1.25),
+            Values::Positive if dtype.is_float() => float(2f64.powf(rng.unit() * 9.0 - 6.0)),
+            Values::NearOne => random(Domain::NearOne, dtype, 0, rng),
+            _ if input == Input::Exact => exact(Domain::Any, dtype, j, rng),
+            Values::Data if input == Input::Special => *rng.pick(&special(dtype)),
+            Values::Data => random(Domain::Any, dtype, 0, rng),
+            Values::Ascending | Values::Moderate | Values::Unit | Values::Positive => {
+                moderate(dtype, rng)
+            }
+        })
+        .collect();
+    if matches!(values, Values::Sorted(_) | Values::Ascending) {
+        let key = |bits: &u64| Num::from_bits(dtype, *bits);
+        elements.sort_by(|a, b| match (key(a), key(b)) {
+            (Num::Float(a), Num::Float(b)) => a.total_cmp(&b),
+            (a, b) => a.int().cmp(&b.int()),
+        });
+    }
+    elements
 }
 
 /// A random value of moderate size: sums of many do not overflow in f32.

@@ -139,6 +139,11 @@ impl Tensor {
         &self.strides
     }
 
+    /// Elements that the memory was allocated for: more than [`Tensor::numel`] for most views.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Position of the first element in the memory, in elements.
     pub fn offset(&self) -> usize {
         self.offset

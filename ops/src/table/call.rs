@@ -20,6 +20,7 @@ use crate::num::Num;
 use crate::shape::contiguous_strides;
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
+use suanzi_backends::Context;
 use suanzi_codegen::Scalar;
 
 /// An operator over whole tensors.
@@ -31,7 +32,7 @@ pub struct Call {
     /// It has no first operand; the first shape is the result's, and given by [`Attrs::shape`].
     pub creates: bool,
     /// Runs it. `Attrs::dtype` is the dtype of the case.
-    pub run: fn(&[Tensor], &Attrs) -> Result<Vec<Tensor>>,
+    pub run: fn(&Context, &[Tensor], &Attrs) -> Result<Vec<Tensor>>,
     /// What should come out, in plain Rust; `None` where it must be refused.
     pub reference: fn(&[Array], &Attrs) -> Option<Vec<Array>>,
 }
@@ -71,6 +72,8 @@ pub enum Values {
     Sorted(i64),
     /// `few5`: random among five values of moderate size, so that many are equal.
     Few(i64),
+    /// `moderate`: random numbers of moderate size, whose sums stay finite.
+    Moderate,
     /// `ascending`: data, ascending.
     Ascending,
     /// `unit`: between -1.25 and 1.25.
@@ -109,13 +112,21 @@ pub struct Array {
 impl Example {
     /// Reads an example for a dtype; `None` where it is malformed.
     pub fn parse(text: &str, dtype: Scalar, creates: bool) -> Option<Example> {
-        let (first, rest) = match text.split_once('@') {
-            Some((first, rest)) => (first, rest),
-            None => (text, ""),
-        };
+        let (first, rest) = Example::split(text)?;
+        Example::of(&first, rest, dtype, creates)
+    }
+
+    /// The first shape of an example, and what follows it.
+    pub fn split(text: &str) -> Option<(Vec<usize>, &str)> {
+        let (first, rest) = text.split_once('@').unwrap_or((text, ""));
+        Some((parse_shape(first)?, rest))
+    }
+
+    /// Reads what follows the first shape.
+    pub fn of(shape: &[usize], rest: &str, dtype: Scalar, creates: bool) -> Option<Example> {
         let mut attrs = Attrs {
             dtype,
-            shape: parse_shape(first)?,
+            shape: shape.to_vec(),
             values: BTreeMap::new(),
         };
         let mut further = vec![];
@@ -161,6 +172,7 @@ impl Values {
             ("wild", Some(n)) => Values::Wild(n),
             ("sorted", Some(n)) => Values::Sorted(n),
             ("few", Some(n)) => Values::Few(n),
+            ("moderate", None) => Values::Moderate,
             ("ascending", None) => Values::Ascending,
             ("unit", None) => Values::Unit,
             ("positive", None) => Values::Positive,
