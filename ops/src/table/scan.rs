@@ -20,7 +20,7 @@ pub const ROWS: &[&Row] = &[
         kind: Kind::Call(Call {
             examples: EXAMPLES,
             creates: false,
-            run: |x, a| Ok(vec![functions::cumsum(&x[0], a.int("axis", 0), span(a))?]),
+            run: |_, x, a| Ok(vec![functions::cumsum(&x[0], a.int("axis", 0), span(a))?]),
             reference: |x, a| running(&x[0], a, sums, false),
         }),
         limit: |t| float_limit(t, Limit::Sum(16.0)),
@@ -32,7 +32,7 @@ pub const ROWS: &[&Row] = &[
         kind: Kind::Call(Call {
             examples: PRODUCTS,
             creates: false,
-            run: |x, a| Ok(vec![functions::cumprod(&x[0], a.int("axis", 0), span(a))?]),
+            run: |_, x, a| Ok(vec![functions::cumprod(&x[0], a.int("axis", 0), span(a))?]),
             reference: |x, a| running(&x[0], a, products, false),
         }),
         limit: |t| float_limit(t, Limit::Product(1.0)),
@@ -44,7 +44,7 @@ pub const ROWS: &[&Row] = &[
         kind: Kind::Call(Call {
             examples: EXAMPLES,
             creates: false,
-            run: |x, a| functions::cummax(&x[0], a.int("axis", 0), span(a)).map(<[_; 2]>::into),
+            run: |_, x, a| functions::cummax(&x[0], a.int("axis", 0), span(a)).map(<[_; 2]>::into),
             reference: |x, a| running(&x[0], a, largest, true),
         }),
         limit: exact,
@@ -56,7 +56,7 @@ pub const ROWS: &[&Row] = &[
         kind: Kind::Call(Call {
             examples: EXAMPLES,
             creates: false,
-            run: |x, a| functions::cummin(&x[0], a.int("axis", 0), span(a)).map(<[_; 2]>::into),
+            run: |_, x, a| functions::cummin(&x[0], a.int("axis", 0), span(a)).map(<[_; 2]>::into),
             reference: |x, a| running(&x[0], a, smallest, true),
         }),
         limit: exact,
