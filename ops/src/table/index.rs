@@ -40,7 +40,7 @@ const GATHER: Row = moving(
         "5x37@f32:3:index5",
         "5x37@i64:3:index5,bounds=ignore",
     ],
-    |x, a| {
+    |_, x, a| {
         let bounds = Bounds::named("gather", a.text("bounds", "clamp"))?;
         Ok(vec![
             functions::gather(&x[0], &x[1], a.int("axis", 0), bounds)?.eval()?,
@@ -59,7 +59,7 @@ const INDEX_SELECT: Row = moving(
         "5x37@i64:9:wild5,bounds=zero",
         "5x37@i64:3x3:index5",
     ],
-    |x, a| {
+    |_, x, a| {
         let bounds = Bounds::named("index_select", a.text("bounds", "clamp"))?;
         Ok(vec![
             functions::index_select(&x[0], &x[1], a.int("axis", 0), bounds)?.eval()?,
@@ -94,7 +94,7 @@ const GATHER_ND: Row = moving(
         "4x5x7@i64:4:index5,batch=1",
         "4x5x7@i64:4x1:index5,batch=-1",
     ],
-    |x, a| {
+    |_, x, a| {
         let bounds = Bounds::named("gather_nd", a.text("bounds", "clamp"))?;
         let batch = super::layout::counts("gather_nd", "batch", &[a.int("batch", 0)])?[0];
         Ok(vec![
@@ -139,7 +139,7 @@ const TAKE_ALONG_AXIS: Row = moving(
         "5x37@i64:5:index5",
         "5x37@i64:5x4:index5,axis=-3",
     ],
-    |x, a| {
+    |_, x, a| {
         let bounds = Bounds::named("take_along_axis", a.text("bounds", "clamp"))?;
         Ok(vec![
             functions::take_along_axis(&x[0], &x[1], a.int("axis", 0), bounds)?.eval()?,
@@ -175,7 +175,7 @@ const ONE_HOT: Row = moving(
         "5x7@depth=3,axis=3",
         "5x7@depth=-1",
     ],
-    |x, a| {
+    |_, x, a| {
         let depth = super::layout::counts("one_hot", "depth", &[a.int("depth", 0)])?[0];
         let to = a.scalar("to", Scalar::F32);
         let (on, off) = (

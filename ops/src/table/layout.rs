@@ -60,7 +60,7 @@ pub(super) const fn moving(
     doc: &'static str,
     dtypes: &'static [Scalar],
     examples: &'static [&'static str],
-    run: fn(&[Tensor], &Attrs) -> Result<Vec<Tensor>>,
+    run: fn(&Context, &[Tensor], &Attrs) -> Result<Vec<Tensor>>,
     reference: fn(&[Array], &Attrs) -> Option<Vec<Array>>,
 ) -> Row {
     Row {

@@ -22,7 +22,7 @@ pub const DEPTH_TO_SPACE: Row = moving(
         "2x12x3x5@block=0",
         "2x12x3x5@block=2,mode=RCD",
     ],
-    |x, a| run(x, a, functions::depth_to_space),
+    |_, x, a| run(x, a, functions::depth_to_space),
     |x, a| {
         let (b, crd) = block(a)?;
         let &[n, c, h, w] = &x[0].shape[..] else {
@@ -62,7 +62,7 @@ pub const SPACE_TO_DEPTH: Row = moving(
         "2x3x4@block=2",
         "2x3x4x10@block=-2",
     ],
-    |x, a| run(x, a, functions::space_to_depth),
+    |_, x, a| run(x, a, functions::space_to_depth),
     |x, a| {
         let (b, crd) = block(a)?;
         let &[n, c, h, w] = &x[0].shape[..] else {

@@ -22,7 +22,7 @@ pub const CONCAT: Row = moving(
         "2x3@T:2x3,axis=2",
         "0d@T:0d",
     ],
-    |x, a| Ok(vec![functions::concat(x, a.int("axis", 0))?]),
+    |_, x, a| Ok(vec![functions::concat(x, a.int("axis", 0))?]),
     |x, a| {
         Some(vec![joined(
             x,
@@ -44,7 +44,7 @@ pub const STACK: Row = moving(
         "2x3@T:2x4",
         "2x3@T:2x3,axis=4",
     ],
-    |x, a| Ok(vec![functions::stack(x, a.int("axis", 0))?]),
+    |_, x, a| Ok(vec![functions::stack(x, a.int("axis", 0))?]),
     |x, a| {
         let axis = axis_of(x[0].shape.len() + 1, a.int("axis", 0))?;
         let longer = |x: &Array| {
@@ -75,7 +75,7 @@ pub const SPLIT: Row = moving(
         "5x7@parts=2,axis=2",
         "0x7@parts=2",
     ],
-    |x, a| {
+    |_, x, a| {
         if a.has("parts") {
             let parts = counts("split", "parts", &[a.int("parts", 0)])?[0];
             return functions::chunk(&x[0], parts, a.int("axis", 0));
@@ -132,7 +132,7 @@ pub const TILE: Row = moving(
         "0d@repeats=5",
         "3x5@repeats=4611686018427387904;4",
     ],
-    |x, a| {
+    |_, x, a| {
         let repeats = counts("tile", "repeats", &a.ints("repeats"))?;
         Ok(vec![functions::tile(&x[0], &repeats)?])
     },
@@ -166,7 +166,7 @@ pub const REPEAT_INTERLEAVE: Row = moving(
         "3x5@repeats=-2",
         "3x5@repeats=2,axis=2",
     ],
-    |x, a| {
+    |_, x, a| {
         let repeats = counts("repeat_interleave", "repeats", &[a.int("repeats", 1)])?[0];
         let axis = a.int("axis", 0);
         Ok(vec![functions::repeat_interleave(&x[0], repeats, axis)?])
@@ -197,7 +197,7 @@ pub const EXPAND: Row = moving(
         "0d@to=2;2",
         "3x5@to=-1;5",
     ],
-    |x, a| {
+    |_, x, a| {
         let to = counts("expand", "shape", &a.ints("to"))?;
         Ok(vec![functions::expand(&x[0], &to)?])
     },
@@ -233,7 +233,7 @@ pub const MESHGRID: Row = moving(
         "3@T:2x2",
         "3@T:5,indexing=zz",
     ],
-    |x, a| functions::meshgrid(x, a.text("indexing", "ij")),
+    |_, x, a| functions::meshgrid(x, a.text("indexing", "ij")),
     |x, a| {
         let swapped = match a.text("indexing", "ij") {
             "ij" => false,

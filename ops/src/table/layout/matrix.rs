@@ -1,9 +1,9 @@
 //! Triangles and diagonals of matrices, which are the last two axes.
 
-use super::super::call::{Array, Attrs};
-use super::super::{ALL, Row};
+use super::super::call::{Array, Call};
+use super::super::{ALL, Kind, Row, exact};
 use super::{axis_of, moving};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::num::Num;
 use suanzi_codegen::Scalar;
 
@@ -21,7 +21,7 @@ pub const TRIU: Row = moving(
         "0x4",
         "4",
     ],
-    |x, a| Ok(vec![functions::triu(&x[0], a.int("k", 0))?.eval()?]),
+    |_, x, a| Ok(vec![functions::triu(&x[0], a.int("k", 0))?.eval()?]),
     |x, a| triangle(&x[0], |i, j| j - i >= i128::from(a.int("k", 0))),
 );
 
@@ -39,7 +39,7 @@ pub const TRIL: Row = moving(
         "0x4",
         "4",
     ],
-    |x, a| Ok(vec![functions::tril(&x[0], a.int("k", 0))?.eval()?]),
+    |_, x, a| Ok(vec![functions::tril(&x[0], a.int("k", 0))?.eval()?]),
     |x, a| triangle(&x[0], |i, j| j - i <= i128::from(a.int("k", 0))),
 );
 
@@ -58,7 +58,7 @@ pub const DIAGONAL: Row = moving(
         "5x7@axis1=1,axis2=1",
         "5x7@axis1=2",
     ],
-    |x, a| {
+    |_, x, a| {
         let (axis1, axis2) = (a.int("axis1", -2), a.int("axis2", -1));
         Ok(vec![functions::diagonal(
             &x[0],
@@ -107,7 +107,7 @@ pub const DIAG: Row = moving(
         "0d",
         "5@k=9223372036854775807",
     ],
-    |x, a| Ok(vec![functions::diag(&x[0], a.int("k", 0))?]),
+    |_, x, a| Ok(vec![functions::diag(&x[0], a.int("k", 0))?]),
     |x, a| {
         let (length, rest) = x[0].shape.split_last()?;
         let k = a.int("k", 0);
@@ -124,36 +124,35 @@ pub const DIAG: Row = moving(
     },
 );
 
-/// Ones on a diagonal, of the shape of a tensor.
-pub const EYE: Row = moving(
-    "eye",
-    "Ones on diagonal k and zeros elsewhere, of the shape of a matrix.",
-    ALL,
-    &["5x37", "37x5@k=-3", "4x4@k=4", "0x4", "4"],
-    |x, a| {
-        let x = &x[0];
-        let &[rows, columns] = x.shape() else {
-            let why = "it takes the shape of a matrix";
-            return Err(crate::Error::shape("eye", [x.shape()], why));
-        };
-        let eye = functions::eye(x.context(), x.dtype(), rows, columns, a.int("k", 0));
-        Ok(vec![eye?.eval()?])
-    },
-    |x, a: &Attrs| {
-        let k = a.int("k", 0);
-        let one = match x[0].dtype {
-            Scalar::Bool => Num::Bool(true),
-            t if t.is_float() => Num::Float(1.0),
-            _ => Num::Int(1),
-        };
-        (x[0].shape.len() == 2).then(|| {
-            vec![Array::from_fn(x[0].dtype, &x[0].shape, |at| {
-                let on = at[1] as i64 - at[0] as i64 == k;
-                if on { one } else { zero(x[0].dtype) }
-            })]
-        })
-    },
-);
+/// Ones on a diagonal.
+pub const EYE: Row = Row {
+    name: "eye",
+    doc: "A matrix with ones on diagonal k and zeros elsewhere.",
+    dtypes: ALL,
+    limit: exact,
+    kind: Kind::Call(Call {
+        examples: &["5x37", "37x5@k=-3", "4x4@k=4", "0x4", "4"],
+        creates: true,
+        run: |ctx, _, a| match a.shape[..] {
+            [rows, columns] => {
+                let eye = functions::eye(ctx, a.dtype, rows, columns, a.int("k", 0));
+                Ok(vec![eye?.eval()?])
+            }
+            _ => Err(Error::shape("eye", [&a.shape[..]], "it is a matrix")),
+        },
+        reference: |_, a| {
+            let one = match a.dtype {
+                Scalar::Bool => Num::Bool(true),
+                t if t.is_float() => Num::Float(1.0),
+                _ => Num::Int(1),
+            };
+            let k = a.int("k", 0);
+            let on = |at: &[usize]| at[1] as i64 - at[0] as i64 == k;
+            let element = |at: &[usize]| if on(at) { one } else { zero(a.dtype) };
+            (a.shape.len() == 2).then(|| vec![Array::from_fn(a.dtype, &a.shape, element)])
+        },
+    }),
+};
 
 fn zero(dtype: Scalar) -> Num {
     Num::from_bits(dtype, 0)

@@ -37,7 +37,7 @@ pub const PAD: Row = moving(
         "5x7@pads=1;2;3;0,mode=mirror",
         "5x7@pads=1;2,axes=2",
     ],
-    |x, a| {
+    |_, x, a| {
         let rank = x[0].shape().len();
         let mode = PadMode::named(
             a.text("mode", "constant"),
@@ -97,7 +97,7 @@ pub const CENTER_CROP_PAD: Row = moving(
         "5x8@to=3",
         "5x8@to=3,axes=2",
     ],
-    |x, a| {
+    |_, x, a| {
         let rank = x[0].shape().len();
         let axes = match a.has("axes") {
             true => a.ints("axes"),

@@ -24,7 +24,7 @@ pub const PERMUTE: Row = moving(
         "5x7@axes=1",
         "0d",
     ],
-    |x, a| {
+    |_, x, a| {
         let rank = x[0].shape().len() as i64;
         let axes = match a.has("axes") {
             true => a.ints("axes"),
@@ -66,7 +66,7 @@ pub const SLICE: Row = moving(
         "7x33@starts=0,ends=2,axes=2",
         "0x3@starts=0,ends=5",
     ],
-    |x, a| {
+    |_, x, a| {
         let (starts, ends) = (a.ints("starts"), a.ints("ends"));
         let axes = match a.has("axes") {
             true => a.ints("axes"),
@@ -135,7 +135,7 @@ pub const FLIP: Row = moving(
         "3x5@axes=1;1",
         "0x5",
     ],
-    |x, a| Ok(vec![functions::flip(&x[0], &a.ints("axes"))?]),
+    |_, x, a| Ok(vec![functions::flip(&x[0], &a.ints("axes"))?]),
     |x, a| {
         let rank = x[0].shape.len();
         let mut flipped = vec![a.ints("axes").is_empty(); rank];
@@ -175,7 +175,7 @@ pub const ROLL: Row = moving(
         "5x7@shifts=1,axes=2",
         "5x7@shifts=9223372036854775807,axes=1",
     ],
-    |x, a| {
+    |_, x, a| {
         Ok(vec![functions::roll(
             &x[0],
             &a.ints("shifts"),
@@ -218,7 +218,7 @@ pub const REVERSE_SEQUENCE: Row = moving(
         "4x9@i64:3:offset9,batch=0,time=1",
         "0x9@i64:0,batch=0,time=1",
     ],
-    |x, a| {
+    |_, x, a| {
         let (batch, time) = (a.int("batch", 1), a.int("time", 0));
         Ok(vec![
             functions::reverse_sequence(&x[0], &x[1], batch, time)?.eval()?,

@@ -27,7 +27,7 @@ pub const IM2COL: Row = moving(
         "1x2x5x5@kernel=3;3,strides=0;1",
         "1x2x5x5@kernel=3;3,pads=-1;0;0;0",
     ],
-    |x, a| Ok(vec![functions::im2col(&x[0], &window("im2col", a)?)?]),
+    |_, x, a| Ok(vec![functions::im2col(&x[0], &window("im2col", a)?)?]),
     |x, a| {
         let [n, c, image @ ..] = &x[0].shape[..] else {
             return None;
@@ -66,7 +66,7 @@ pub const COL2IM: Row = Row {
             "1x8@image=9,kernel=4",
         ],
         creates: false,
-        run: |x, a| {
+        run: |_, x, a| {
             let image = counts("col2im", "image", &a.ints("image"))?;
             Ok(vec![functions::col2im(
                 &x[0],
