@@ -111,7 +111,7 @@ fn check(
         .collect();
     let expected = (call.reference)(&inputs, &example.attrs);
     let tensors: Vec<Tensor> = inputs.iter().map(|a| upload(ctx, a, turned)).collect();
-    let got = (call.run)(&tensors, &example.attrs);
+    let got = (call.run)(ctx, &tensors, &example.attrs);
     let (expected, got) = match (expected, got) {
         (None, Err(suanzi_ops::Error::Backend { .. })) => {
             return Err("refused by the device".into());

@@ -12,12 +12,12 @@ impl<'t> Term<'t> {
     }
 
     /// Explicit mantissa bits of its kind.
-    pub fn mantissa(self) -> i64 {
+    fn mantissa(self) -> i64 {
         self.pick(23, 52)
     }
 
     /// The exponent field of 1.
-    pub fn bias(self) -> i64 {
+    fn bias(self) -> i64 {
         self.pick(127, 1023)
     }
 

@@ -6,6 +6,5 @@
 
 pub mod dd;
 pub mod elementary;
-pub mod trigonometry;
 
 pub use dd::Dd;

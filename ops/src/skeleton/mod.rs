@@ -5,16 +5,20 @@
 //! - [`map`]: `out[i] = f(in[i]…)`.
 //! - [`reduce`]: `out[o] = finish(⊕ over r of lift(f(in[o, r]…)))`.
 //! - [`scan`]: the running ⊕ along an axis.
+//! - [`each`]: numbered tasks over buffers, for what is no map.
+//! - [`sort`]: rows of keys in order.
 //!
 //! A skeleton makes a *plan* from shapes and the device's caps. The plan's structural part is the
 //! program's cache key; everything else (lengths, strides, offsets, constants) is passed as scalar
 //! parameters, so that one program serves many shapes.
 
 mod access;
+mod each;
 mod graph;
 mod map;
 mod reduce;
 mod scan;
+mod sort;
 
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -24,10 +28,12 @@ use suanzi_backends::DeviceKind;
 use suanzi_codegen::{Kernel, Scalar};
 
 pub use access::index_width;
+pub(crate) use each::{By, Each, Io};
 pub(crate) use map::map;
 pub(crate) use reduce::reduce;
 pub use scan::Span;
 pub(crate) use scan::{Scan, scan};
+pub(crate) use sort::{key::Key, sort_rows};
 
 /// What a plan needs to know of a device.
 #[derive(Clone, Copy, Debug)]

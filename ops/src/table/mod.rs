@@ -23,6 +23,7 @@ pub mod reduction;
 pub mod resample;
 pub mod scan;
 pub mod segment;
+pub mod select;
 pub mod sort;
 pub mod special;
 pub mod statistics;
@@ -45,6 +46,7 @@ pub mod functions {
     pub use super::resample::functions::*;
     pub use super::scan::functions::*;
     pub use super::segment::functions::*;
+    pub use super::select::functions::*;
     pub use super::sort::functions::*;
     pub use super::special::functions::*;
     pub use super::statistics::functions::*;
@@ -237,6 +239,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         statistics::ROWS,
         scan::ROWS,
         sort::ROWS,
+        select::ROWS,
         segment::ROWS,
         index::ROWS,
         layout::ROWS,
