@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use suanzi::backends::{self, init_logging};
 use suanzi::{codegen, ops};
 use suanzi_conformance::cli::{self as conformance, ConformArgs, ShardArgs};
+use suanzi_onnx::cli::{self as onnx, OnnxArgs};
 
 /// Operators and mathematics for GPUs.
 #[derive(Parser)]
@@ -25,6 +26,8 @@ enum Command {
     Show(show::Args),
     /// Find out what devices get right, operator by operator.
     Conform(ConformArgs),
+    /// Run ONNX's own cases of the operators that are covered.
+    Onnx(OnnxArgs),
     /// What `conform` runs cases in.
     #[command(name = conformance::SUBCOMMAND, hide = true)]
     Shard(ShardArgs),
@@ -54,6 +57,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Devices(args) => Ok(devices::run(args)),
         Command::Show(args) => show::run(args),
         Command::Conform(args) => Ok(conformance::run(args)),
+        Command::Onnx(args) => Ok(onnx::run(args)),
         Command::Shard(args) => Ok(conformance::run_shard(args)),
     }
 }

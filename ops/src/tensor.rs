@@ -185,6 +185,21 @@ impl Tensor {
         }
     }
 
+    /// A view of the same bits as another dtype of the same size.
+    ///
+    /// # Errors
+    /// [`Error::Dtype`] where the sizes differ, or for bool, which has bytes that it cannot hold.
+    pub fn bitcast(&self, dtype: Scalar) -> Result<Tensor> {
+        if dtype.bytes() != self.dtype.bytes() || (dtype == Scalar::Bool && self.dtype != dtype) {
+            let why = "elements keep their size, and only bools are bools";
+            return Err(Error::dtype("bitcast", [self.dtype, dtype], why));
+        }
+        Ok(Tensor {
+            dtype,
+            ..self.clone()
+        })
+    }
+
     /// A view with any shape, strides and offset (absolute, in elements) into the same memory.
     ///
     /// # Errors

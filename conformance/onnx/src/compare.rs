@@ -1,0 +1,45 @@
+//! Is a result what ONNX says? Kind of element and shape must be the same; integers, bools and
+//! results of exact operators too; floats may differ as much as ONNX's own runner allows.
+
+use crate::array::{Array, Elem};
+use suanzi_ops::Num;
+
+/// Relative and absolute tolerance of ONNX's runner, for every node case.
+const RELATIVE: f64 = 1e-3;
+const ABSOLUTE: f64 = 1e-7;
+
+/// What is wrong with a result, if anything is.
+pub fn difference(got: &Array, expected: &Array, exact: bool) -> Option<String> {
+    if got.elem != expected.elem {
+        let (got, expected) = (got.elem, expected.elem);
+        return Some(format!("the elements are {got:?}, expected {expected:?}"));
+    }
+    if got.shape != expected.shape {
+        let (got, expected) = (&got.shape, &expected.shape);
+        return Some(format!("the shape is {got:?}, expected {expected:?}"));
+    }
+    let close = matches!(got.elem, Elem::Plain(d) if d.is_float()) && !exact;
+    let wrong = |(got, expected): (Num, Num)| match close {
+        true => !near(got.float(), expected.float()),
+        false => !same(got, expected),
+    };
+    let mut pairs = got.numbers().zip(expected.numbers()).enumerate();
+    let (at, (got, expected)) = pairs.find(|&(_, pair)| wrong(pair))?;
+    let others = pairs.filter(|&(_, pair)| wrong(pair)).count();
+    Some(format!(
+        "element {at} is {got:?}, expected {expected:?}, and {others} more"
+    ))
+}
+
+fn near(got: f64, expected: f64) -> bool {
+    (got.is_nan() && expected.is_nan())
+        || got == expected
+        || (expected.is_finite() && (got - expected).abs() <= ABSOLUTE + RELATIVE * expected.abs())
+}
+
+fn same(got: Num, expected: Num) -> bool {
+    match (got, expected) {
+        (Num::Float(g), Num::Float(e)) => (g.is_nan() && e.is_nan()) || g.to_bits() == e.to_bits(),
+        _ => got == expected,
+    }
+}
