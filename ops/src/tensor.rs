@@ -330,6 +330,26 @@ impl Tensor {
         Ok(t)
     }
 
+    /// An axis as several, whose lengths multiply to its own: a view.
+    ///
+    /// # Errors
+    /// [`Error::Axis`], or [`Error::Shape`] where the lengths do not multiply to the axis's.
+    pub fn unfold_axis(&self, axis: i64, lengths: &[usize]) -> Result<Tensor> {
+        let op = "unfold_axis";
+        let axis = shape::normalise_axis(op, axis, &self.shape)?;
+        if shape::checked_numel(lengths) != Some(self.shape[axis]) {
+            let why = format!("lengths {lengths:?} do not multiply to axis {axis}");
+            return Err(Error::shape(op, [self.shape()], why));
+        }
+        let stride = self.strides[axis];
+        let steps = shape::contiguous_strides(lengths);
+        let mut t = self.clone();
+        t.shape.splice(axis..=axis, lengths.iter().copied());
+        t.strides
+            .splice(axis..=axis, steps.iter().map(|s| s * stride));
+        Ok(t)
+    }
+
     /// A new axis of length 1 before `axis` (or at the end).
     ///
     /// # Errors

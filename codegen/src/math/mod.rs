@@ -17,6 +17,8 @@
 //! for each family. Coefficients are minimax polynomials; comments give interval and error.
 
 pub mod parts;
+mod reduction;
 pub mod term;
+pub mod trigonometry;
 
 pub use term::{Term, formula};

@@ -12,12 +12,12 @@ impl<'t> Term<'t> {
     }
 
     /// Explicit mantissa bits of its kind.
-    fn mantissa(self) -> i64 {
+    pub fn mantissa(self) -> i64 {
         self.pick(23, 52)
     }
 
     /// The exponent field of 1.
-    fn bias(self) -> i64 {
+    pub fn bias(self) -> i64 {
         self.pick(127, 1023)
     }
 

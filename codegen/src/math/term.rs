@@ -41,13 +41,13 @@ impl<'t> Operand<'t> for Term<'t> {
 
 impl<'t> Operand<'t> for f64 {
     fn term(self, like: Term<'t>) -> Term<'t> {
-        like.build(|b| b.float(like.ty(), self))
+        like.build(|b| b.float(b.ty(like.v), self))
     }
 }
 
 impl<'t> Operand<'t> for i64 {
     fn term(self, like: Term<'t>) -> Term<'t> {
-        like.build(|b| b.int(like.ty(), self))
+        like.build(|b| b.int(b.ty(like.v), self))
     }
 }
 
@@ -248,6 +248,32 @@ impl<'t> Term<'t> {
     {
         let (yes, no) = (yes, no).terms();
         self.build(|b| b.select(self.v, yes.v, no.v))
+    }
+}
+
+impl<'t> Term<'t> {
+    /// Where this holds, what `rare` computes replaces `usual`. If it holds in no lane nothing is
+    /// computed: for what is rare and costly.
+    pub fn rarely<const N: usize>(
+        self,
+        usual: [Term<'t>; N],
+        rare: impl FnOnce() -> [Term<'t>; N],
+    ) -> [Term<'t>; N] {
+        let lanes = (0..self.ty().lanes).map(|lane| self.build(|b| b.extract(self.v, lane)));
+        let any = lanes.reduce(|any, lane| any | lane).unwrap_or(self);
+        let mut outer = self.b.replace(Builder::new("", [1; 3]));
+        let vars = usual.map(|u| outer.var(u.v));
+        outer.if_(any.v, |b| {
+            // While the block is open the terms' builder is the one that stands in it.
+            std::mem::swap(b, &mut self.b.borrow_mut());
+            for ((var, usual), rare) in vars.into_iter().zip(usual).zip(rare()) {
+                let chosen = self.select(rare, usual);
+                self.b.borrow_mut().set(var, chosen.v);
+            }
+            std::mem::swap(b, &mut self.b.borrow_mut());
+        });
+        self.b.replace(outer);
+        vars.map(|var| self.build(|b| b.get(var)))
     }
 }
 

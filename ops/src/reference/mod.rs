@@ -6,5 +6,6 @@
 
 pub mod dd;
 pub mod elementary;
+pub mod trigonometry;
 
 pub use dd::Dd;
