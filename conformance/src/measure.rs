@@ -38,7 +38,7 @@ pub struct Sample {
 pub fn bound(limit: Limit) -> f64 {
     match limit {
         Limit::Exact => 0.0,
-        Limit::Ulp(c) | Limit::Sum(c) | Limit::Mean(c) | Limit::Product(c) => c,
+        Limit::Ulp(c) | Limit::UlpAbove(c, _) | Limit::Sum(c) | Limit::Mean(c) | Limit::Product(c) => c,
     }
 }
 
@@ -46,6 +46,7 @@ pub fn bound(limit: Limit) -> f64 {
 pub fn unit(limit: Limit) -> &'static str {
     match limit {
         Limit::Exact | Limit::Ulp(_) => "ulp",
+        Limit::UlpAbove(..) => "ulp, at least of the limit's magnitude",
         Limit::Sum(_) => "eps*sum|x|",
         Limit::Mean(_) => "eps*mean|x|",
         Limit::Product(_) => "n*eps*|x|",
@@ -76,6 +77,10 @@ pub fn measure(dtype: Scalar, limit: Limit, want: Expected, got: u64) -> Option<
     let error = match limit {
         Limit::Exact => exact,
         Limit::Ulp(_) => ulp,
+        Limit::UlpAbove(_, least) => {
+            let unit = ulp_at(dtype, reference.abs().max(least));
+            difference(dtype, reference, result) / unit
+        }
         Limit::Sum(_) | Limit::Mean(_) if sum_overflows(dtype, want) => return None,
         Limit::Sum(_) | Limit::Mean(_) => beyond_rounding(dtype, reference, result, want.scale),
         Limit::Product(_) => {
@@ -313,6 +318,14 @@ mod tests {
         );
         assert_eq!(error(F32, Limit::Ulp(3.0), f64::NAN, 0.0), f64::INFINITY);
         assert_eq!(error(F32, Limit::Ulp(3.0), f64::NAN, f64::NAN), 0.0);
+    }
+
+    #[test]
+    fn below_a_magnitude_units_are_those_of_the_magnitude() {
+        let limit = Limit::UlpAbove(2.0, 1.0);
+        assert_eq!(error(F32, limit, 1e-9, 1e-9 + 2f64.powi(-23)), 1.0);
+        assert_eq!(error(F32, limit, 4.0, 4.0 + 2f64.powi(-21)), 1.0);
+        assert_eq!(error(F32, limit, 0.0, f64::NAN), f64::INFINITY);
     }
 
     #[test]

@@ -237,9 +237,10 @@ fn reduced(
     let value = |&out: &usize| {
         let terms: Vec<Num> = steps.iter().map(|&s| term(out + s)).collect();
         let value = (op.reference)(dtype, &terms);
-        let scale = match limit {
+        let scale = match (limit, op.scale) {
+            (Limit::Sum(_) | Limit::Mean(_), Some(scale)) => scale(dtype, &terms),
             // The reference of |x| is Σ|x|, or that over n.
-            Limit::Sum(_) | Limit::Mean(_) => {
+            (Limit::Sum(_) | Limit::Mean(_), None) => {
                 let sizes: Vec<Num> = terms.iter().map(|t| Num::Float(t.float().abs())).collect();
                 (op.reference)(dtype, &sizes).float()
             }

@@ -22,6 +22,18 @@ use suanzi_codegen::ir::CastMode;
 #[derive(Clone)]
 pub struct Expr(pub(crate) Arc<Node>);
 
+/// How a reduction is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reduction {
+    /// Leaves the reduced axes with length 1.
+    pub keepdims: bool,
+    /// One fixed order of additions, whatever the device and its tile parameters, so that all
+    /// devices give the same bits: blocks of 4096 elements, in each 64 interleaved chains joined by
+    /// halving, and the blocks' results the same way again. Slower than the order that suits the
+    /// device.
+    pub reproducible: bool,
+}
+
 /// A node of an expression.
 pub(crate) struct Node {
     pub kind: NodeKind,
@@ -288,9 +300,11 @@ impl Expr {
         Ok(Expr::new(NodeKind::Map(row, op, args), output, shape, ctx))
     }
 
-    /// The expression converted to a dtype.
+    /// The expression converted to a dtype. To its own dtype, that rounds what is held in f32.
     pub fn cast(&self, to: Scalar, mode: CastMode) -> Expr {
-        if self.dtype() == to && !self.is_weak() {
+        let held = matches!(self.0.kind, NodeKind::Map(..) | NodeKind::Iota { .. })
+            && table::compute_kind(to) != to;
+        if self.dtype() == to && !self.is_weak() && !held {
             return self.clone();
         }
         let kind = NodeKind::Cast(mode, self.clone());
@@ -303,6 +317,18 @@ impl Expr {
     /// # Errors
     /// [`Error::UnknownOp`], or as the operator's function in [`crate::ops`].
     pub fn reduce(&self, name: &str, axes: &[i64], keepdims: bool) -> Result<Tensor> {
+        let options = Reduction {
+            keepdims,
+            ..Reduction::default()
+        };
+        self.reduce_with(name, axes, options)
+    }
+
+    /// As [`Expr::reduce`], with options.
+    ///
+    /// # Errors
+    /// As [`Expr::reduce`].
+    pub fn reduce_with(&self, name: &str, axes: &[i64], options: Reduction) -> Result<Tensor> {
         let row = table::row(name)?;
         let Kind::Reduce(op) = row.kind else {
             return Err(Error::UnknownOp {
@@ -310,6 +336,19 @@ impl Expr {
                 hint: "it is no reduction; use its own function".into(),
             });
         };
+        let mut results = self.reduce_row(row, &op, axes, options)?;
+        Ok(results.remove(0))
+    }
+
+    /// The results of a reduction that belongs to a row.
+    pub(crate) fn reduce_row(
+        &self,
+        row: &'static table::Row,
+        op: &table::Reduce,
+        axes: &[i64],
+        options: Reduction,
+    ) -> Result<Vec<Tensor>> {
+        let name = row.name;
         if !row.dtypes.contains(&self.dtype()) {
             let takes: Vec<&str> = row.dtypes.iter().map(|d| d.name()).collect();
             let why = format!("it takes {}; cast first", takes.join(" "));
@@ -338,13 +377,19 @@ impl Expr {
                 }
             })
             .collect();
-        let out = Tensor::empty(&ctx, op.output.dtype(self.dtype()), &kept)?;
-        skeleton::reduce(row.name, &op, self, &axes, &out)?;
-        if keepdims {
-            out.reshape(&with_ones)
-        } else {
-            Ok(out)
+        let outputs = [op.output].into_iter().chain(op.second.map(|(o, _)| o));
+        let outs = outputs
+            .map(|o| Tensor::empty(&ctx, o.dtype(self.dtype()), &kept))
+            .collect::<Result<Vec<Tensor>>>()?;
+        let order = match options.reproducible {
+            true => skeleton::Order::Fixed,
+            false => skeleton::Order::Device,
+        };
+        skeleton::reduce(name, op, self, &axes, &outs, order)?;
+        if !options.keepdims {
+            return Ok(outs);
         }
+        outs.iter().map(|t| t.reshape(&with_ones)).collect()
     }
 
     /// Runs the expression as one kernel and returns its result, contiguous.

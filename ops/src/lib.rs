@@ -31,7 +31,7 @@ pub mod tensor;
 
 pub use element::Element;
 pub use error::{Error, Result};
-pub use expr::{Expr, Outside};
+pub use expr::{Expr, Outside, Reduction};
 pub use num::Num;
 pub use skeleton::{index_width, kernel_for, sample_kernels};
 pub use table::functions as ops;

@@ -68,6 +68,11 @@ impl<'t> Term<'t> {
         self.build(|b| b.bin(op, self.v, other.v))
     }
 
+    /// What a function of a builder makes of it.
+    pub fn apply(self, f: impl FnOnce(&mut Builder, Value) -> Value) -> Term<'t> {
+        self.build(|b| f(b, self.v))
+    }
+
     /// Its type.
     pub fn ty(self) -> Type {
         self.b.borrow().ty(self.v)

@@ -30,7 +30,7 @@ use suanzi_codegen::{Kernel, Scalar};
 pub use access::index_width;
 pub(crate) use each::{By, Each, Io};
 pub(crate) use map::map;
-pub(crate) use reduce::reduce;
+pub(crate) use reduce::{Order, reduce};
 pub use scan::Span;
 pub(crate) use scan::{Scan, scan};
 pub(crate) use sort::{key::Key, sort_rows};

@@ -8,7 +8,9 @@
 //! fill the device, or the reduced space too long for one chain of additions, it is cut into parts,
 //! whose accumulators a second, small kernel joins.
 //!
-//! Order is fixed by shapes and caps alone, so a device gives the same bits every time.
+//! Order is fixed by shapes and caps alone, so a device gives the same bits every time. In
+//! [`Order::Fixed`] it is fixed by shapes alone, and all devices give the same bits: one group of 64
+//! items for each block of 64 · 64 elements, and the blocks' accumulators reduced the same way.
 
 mod kernel;
 mod sweep;
@@ -16,7 +18,7 @@ mod sweep;
 use super::access::{Inner, Scalars, Walk};
 use super::graph::{Graph, Leaf, Node, Source};
 use super::{Machine, failed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::shape::{Space, contiguous_strides};
 use crate::table::{Reduce, compute_kind};
@@ -72,48 +74,63 @@ struct Plan<'a> {
     parts: u64,
 }
 
-/// Runs a reduction of an expression into a contiguous tensor.
+/// Who decides the order of additions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The device, by what suits it.
+    Device,
+    /// Nobody: blocks of `CHAINS · CHAINS` elements, each as that many interleaved chains.
+    Fixed,
+}
+
+/// Chains of a block in [`Order::Fixed`], and their length. Part of what users are promised.
+const CHAINS: u32 = 64;
+
+/// Runs a reduction of an expression into contiguous tensors, one for each result.
 pub(crate) fn reduce(
     name: &'static str,
     op: &Reduce,
     expr: &Expr,
     axes: &[usize],
-    out: &Tensor,
+    outs: &[Tensor],
+    order: Order,
 ) -> Result<()> {
-    if out.numel() == 0 {
+    let rows = outs[0].numel();
+    if rows == 0 {
         return Ok(());
     }
-    let graph = Graph::new(expr);
-    let machine = Machine::of(out);
+    let machine = Machine::of(&outs[0]);
+    if order == Order::Fixed && machine.workgroup(CHAINS) != CHAINS {
+        let why = format!("a fixed order needs work-groups of {CHAINS} items, which are too many");
+        return Err(Error::value(name, why));
+    }
     let run = Run {
         name,
         op,
         expr,
-        ctx: out.context(),
+        ctx: outs[0].context(),
     };
-    let plan = plan(name, &graph, axes, machine, None);
-    let memory = out.buffer();
-    if plan.parts == 1 {
-        return run.launch(&plan, &graph, std::slice::from_ref(memory));
-    }
-    // One buffer for each component of the accumulator: [outputs, parts].
+    let mut graph = Graph::new(expr);
+    let mut plan = self::plan(name, &graph, axes, machine, order, None);
     let position = plan.shape.index;
     let components = accumulator(op, compute_kind(expr.dtype()), position);
-    let (rows, parts) = (out.numel(), plan.parts as usize);
-    let mut partial = vec![];
-    for kind in &components {
-        let bytes = (rows * parts * kind.bytes()) as u64;
-        partial.push(run.ctx.alloc(bytes).map_err(|e| failed(name, expr, e))?);
-    }
-    run.launch(&plan, &graph, &partial)?;
-    let joined = partials(&graph, &components, rows, parts, &partial);
-    let mut second = self::plan(name, &joined, &[1], machine, Some(position));
     // What `finish` divides by is the whole reduction's count.
     let count = axes.iter().map(|&a| expr.shape()[a] as i64).product();
-    second
-        .scalars
-        .index(("count", 0, 0), second.shape.index, count);
-    run.launch(&second, &joined, std::slice::from_ref(memory))
+    while plan.parts > 1 {
+        // One buffer for each component of the accumulator: [outputs, parts].
+        let parts = plan.parts as usize;
+        let mut partial = vec![];
+        for kind in &components {
+            let bytes = (rows * parts * kind.bytes()) as u64;
+            partial.push(run.ctx.alloc(bytes).map_err(|e| failed(name, expr, e))?);
+        }
+        run.launch(&plan, &graph, &partial)?;
+        graph = partials(&graph, &components, rows, parts, &partial);
+        plan = self::plan(name, &graph, &[1], machine, order, Some(position));
+        plan.scalars.index(("count", 0, 0), plan.shape.index, count);
+    }
+    let results: Vec<Buffer> = outs.iter().map(|t| t.buffer().clone()).collect();
+    run.launch(&plan, &graph, &results)
 }
 
 /// The first kernel of a reduction along the last axis.
@@ -123,7 +140,7 @@ pub(super) fn kernel_for(
     graph: Graph,
     machine: Machine,
 ) -> std::result::Result<Kernel, VerifyError> {
-    let plan = plan(name, &graph, &[1], machine, None);
+    let plan = plan(name, &graph, &[1], machine, Order::Device, None);
     kernel::build(name, op, &graph, &plan.shape, &plan.scalars)
 }
 
@@ -198,8 +215,10 @@ fn plan<'a>(
     graph: &'a Graph,
     axes: &[usize],
     machine: Machine,
+    order: Order,
     joins: Option<Scalar>,
 ) -> Plan<'a> {
+    let fixed = order == Order::Fixed;
     let kept: Vec<usize> = (0..graph.shape.len())
         .filter(|a| !axes.contains(a))
         .collect();
@@ -238,11 +257,11 @@ fn plan<'a>(
         DeviceKind::Interpreter => 1,
     } as u64;
     let fit = |n: u64| most.min(1 << n.max(1).ilog2()) as u8;
-    let outer = contiguous(&kept) && !contiguous(&reduced) && last(&kept) >= 4;
-    let grouped = machine.kind != DeviceKind::Cpu && !outer && count > 64;
+    let outer = !fixed && contiguous(&kept) && !contiguous(&reduced) && last(&kept) >= 4;
+    let grouped = fixed || machine.kind != DeviceKind::Cpu && !outer && count > 64;
     let (along, lanes) = match (outer, contiguous(&reduced)) {
         (true, _) => (Along::Outputs, fit(last(&kept))),
-        (_, true) => (Along::Reduced, fit(last(&reduced))),
+        (_, true) if !fixed => (Along::Reduced, fit(last(&reduced))),
         _ => (Along::Reduced, 1),
     };
     let axis = if along == Along::Outputs {
@@ -260,6 +279,7 @@ fn plan<'a>(
     let block = block.next_multiple_of(lanes.into());
     let segments = axis.div_ceil(block);
     let workgroup = match (machine.kind, grouped) {
+        _ if fixed => CHAINS,
         (DeviceKind::Cpu, _) => 1,
         (DeviceKind::Gpu, true) => machine.workgroup(256),
         (DeviceKind::Gpu, false) => machine.workgroup(64),
@@ -288,8 +308,13 @@ fn plan<'a>(
         .div_ceil(tasks.max(1))
         .min(count / least)
         .max(count.div_ceil(longest));
-    // Joining is not cut again: a part's accumulators are few.
-    let parts = if joins.is_some() { 1 } else { wanted.max(1) };
+    let block_of_chains = u64::from(CHAINS * CHAINS);
+    let parts = match joins {
+        _ if fixed => count.div_ceil(block_of_chains).max(1),
+        // Joining is not cut again: a part's accumulators are few.
+        Some(_) => 1,
+        None => wanted.max(1),
+    };
     // Reduced positions are handed out in steps: vectors along the last axis, or single ones.
     let (rows, columns) = match along {
         Along::Reduced => (count / axis.max(1), segments),
@@ -302,8 +327,11 @@ fn plan<'a>(
         _ => columns,
     };
     let steps = rows.max(u64::from(count > 0)) * columns;
-    let part = steps.div_ceil(parts).max(1);
-    let runs = machine.kind == DeviceKind::Cpu;
+    let part = match order {
+        Order::Fixed => block_of_chains,
+        Order::Device => steps.div_ceil(parts).max(1),
+    };
+    let runs = machine.kind == DeviceKind::Cpu && !fixed;
     let run = (tasks / (4 * u64::from(machine.units))).clamp(1, 4096);
     let blocks = if runs { tasks.div_ceil(run) } else { tasks };
     let workers = parts * blocks;
@@ -381,6 +409,7 @@ fn plan<'a>(
         sweeps,
         // Rows with a rest are read one step at a time.
         unroll: match machine.kind {
+            _ if fixed => 1,
             DeviceKind::Interpreter => 1,
             _ if along == Along::Reduced && lanes > 1 && !whole && reduced.dims.len() > 1 => 1,
             _ => 4,

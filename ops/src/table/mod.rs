@@ -51,6 +51,12 @@ pub mod functions {
     pub use super::special::functions::*;
     pub use super::statistics::functions::*;
     pub use super::trigonometry::functions::*;
+
+    /// Reductions in one fixed order, whatever the device: see [`crate::expr::Reduction`].
+    pub mod reproducible {
+        pub use crate::table::reduction::reproducible::*;
+        pub use crate::table::statistics::reproducible::*;
+    }
 }
 
 use crate::num::Num;
@@ -146,6 +152,9 @@ impl Output {
     }
 }
 
+/// A result from an accumulator and the number of elements (in the index kind).
+pub type Finish = fn(&mut Builder, &[Value], Value) -> Value;
+
 /// A reduction: a monoid over tuples of values, with a map before and after.
 #[derive(Clone, Copy)]
 pub struct Reduce {
@@ -160,9 +169,17 @@ pub struct Reduce {
     /// `position` says so, so it must not depend on their order otherwise.
     pub combine: fn(&mut Builder, &[Value], &[Value]) -> Vec<Value>,
     /// The result from the accumulator and the number of elements (in the index kind).
-    pub finish: fn(&mut Builder, &[Value], Value) -> Value,
+    pub finish: Finish,
+    /// A second result from the same accumulator: its dtype, and how it is found.
+    pub second: Option<(Output, Finish)>,
+    /// Whether `lift` reads positions, which cost something where elements come in vectors; if not,
+    /// what it receives has their kind and nothing else.
+    pub positions: bool,
     /// The result for a list of elements in order, given their dtype.
     pub reference: fn(Scalar, &[Num]) -> Num,
+    /// What [`Limit::Sum`] and [`Limit::Mean`] are relative to, given the dtype and the elements.
+    /// Without it, the reference's result for their magnitudes: `Σ|x|`, or the mean of `|x|`.
+    pub scale: Option<fn(Scalar, &[Num]) -> f64>,
     /// Whether a reduction over no elements is an error rather than a value.
     pub needs_elements: bool,
     /// Inputs on which the operator is tested at random.
@@ -214,10 +231,14 @@ pub enum Limit {
     Exact,
     /// Units in the last place of the result's dtype.
     Ulp(f64),
+    /// As `Ulp`, but where the reference is smaller than the second number, units of that: for
+    /// functions that cross zero where their argument does not.
+    UlpAbove(f64, f64),
     /// For sums of n terms: `c · eps · Σ|x|` of the accumulator kind, and half a unit in the last
-    /// place of the result's dtype.
+    /// place of the result's dtype. A row's `scale` may stand in the place of `Σ|x|`.
     Sum(f64),
-    /// As `Sum`, all divided by n.
+    /// As `Sum`, all divided by n; or relative to the row's `scale`. Also where nothing is exact
+    /// though the inputs are.
     Mean(f64),
     /// For products of n factors: relative error `c · n · eps` of the accumulator kind, and half a
     /// unit in the last place of the result's dtype.

@@ -79,24 +79,14 @@ pub const ROWS: &[&Row] = &[
         name: "argmax",
         doc: "Position of the largest element, row-major over the reduced axes, as i64; the first of equals, and the first NaN if there is one.",
         dtypes: NUMBERS,
-        kind: Kind::Reduce(Reduce {
-            identity: |b, ty, index| nowhere(b, ty, index, false),
-            combine: |b, x, y| better(b, x, y, BinOp::Gt),
-            reference: |_, xs| find(xs, |a, b| a > b, |a, b| a > b),
-            ..ARG
-        }),
+        kind: Kind::Reduce(ARGMAX),
         limit: super::exact,
     },
     &Row {
         name: "argmin",
         doc: "Position of the smallest element, row-major over the reduced axes, as i64; the first of equals, and the first NaN if there is one.",
         dtypes: NUMBERS,
-        kind: Kind::Reduce(Reduce {
-            identity: |b, ty, index| nowhere(b, ty, index, true),
-            combine: |b, x, y| better(b, x, y, BinOp::Lt),
-            reference: |_, xs| find(xs, |a, b| a < b, |a, b| a < b),
-            ..ARG
-        }),
+        kind: Kind::Reduce(ARGMIN),
         limit: super::exact,
     },
     &Row {
@@ -125,13 +115,16 @@ pub const ROWS: &[&Row] = &[
     },
 ];
 
-const SUM: Reduce = Reduce {
+pub(super) const SUM: Reduce = Reduce {
     output: Output::Same,
     lift: |_, x, _| vec![x],
     identity: |b, ty, _| vec![b.int(ty, 0)],
     combine: |b, x, y| vec![b.add(x[0], y[0])],
     finish: |_, x, _| x[0],
+    second: None,
+    positions: false,
     reference: exact_sum,
+    scale: None,
     needs_elements: false,
     domain: Domain::Moderate,
 };
@@ -139,10 +132,27 @@ const SUM: Reduce = Reduce {
 const ARG: Reduce = Reduce {
     output: Output::Always(Scalar::I64),
     lift: |_, x, i| vec![x, i],
-    finish: |b, x, _| b.cast(x[1], Scalar::I64, CastMode::Wrap),
+    finish: position,
+    positions: true,
     needs_elements: true,
     domain: Domain::Any,
     ..SUM
+};
+
+/// Position of the largest element.
+pub(super) const ARGMAX: Reduce = Reduce {
+    identity: |b, ty, index| nowhere(b, ty, index, false),
+    combine: |b, x, y| better(b, x, y, BinOp::Gt),
+    reference: |_, xs| find(xs, |a, b| a > b, |a, b| a > b),
+    ..ARG
+};
+
+/// Position of the smallest element.
+pub(super) const ARGMIN: Reduce = Reduce {
+    identity: |b, ty, index| nowhere(b, ty, index, true),
+    combine: |b, x, y| better(b, x, y, BinOp::Lt),
+    reference: |_, xs| find(xs, |a, b| a < b, |a, b| a < b),
+    ..ARG
 };
 
 const TRUTH: Reduce = Reduce {
@@ -175,6 +185,11 @@ fn extreme(b: &mut Builder, ty: Type, greatest: bool) -> Value {
     b.int(ty, if greatest { hi } else { lo } as i64)
 }
 
+/// The position that an arg-reduction found.
+pub(super) fn position(b: &mut Builder, x: &[Value], _: Value) -> Value {
+    b.cast(x[1], Scalar::I64, CastMode::Wrap)
+}
+
 /// The accumulator of an arg-reduction that loses against every element.
 pub(super) fn nowhere(b: &mut Builder, ty: Type, index: Scalar, greatest: bool) -> Vec<Value> {
     vec![extreme(b, ty, greatest), b.int(ty.with(index), -1)]
@@ -199,7 +214,7 @@ pub(super) fn better(b: &mut Builder, x: &[Value], y: &[Value], op: BinOp) -> Ve
 }
 
 /// Neumaier's compensated sum: as if in twice the precision, so that it serves f64 too.
-fn exact_sum(dtype: Scalar, xs: &[Num]) -> Num {
+pub(super) fn exact_sum(dtype: Scalar, xs: &[Num]) -> Num {
     if dtype.is_int() {
         return Num::Int(xs.iter().map(|x| x.int()).sum());
     }
@@ -250,8 +265,10 @@ fn find(xs: &[Num], int: fn(i128, i128) -> bool, float: fn(f64, f64) -> bool) ->
     Num::Int(best as i128)
 }
 
-macro_rules! functions {
-    ($($(#[doc = $doc:literal])+ $name:ident;)*) => {
+/// Declares functions of reduction rows, in `functions` and, in a fixed order, in `reproducible`.
+macro_rules! reductions {
+    ($($(#[doc = $doc:literal])+ $name:ident;)*
+        $(functions { $($own:item)* } reproducible { $($fixed:item)* })?) => {
         /// One function for each row.
         pub mod functions {
             $(
@@ -272,11 +289,35 @@ macro_rules! functions {
                     a.into().reduce(stringify!($name), axes, keepdims)
                 }
             )*
+            $($($own)*)?
+        }
+
+        /// The same in one fixed order, on every device.
+        pub mod reproducible {
+            $(
+                $(#[doc = $doc])+
+                ///
+                /// As the function of this name in [`crate::ops`], with the same bits on every
+                /// device.
+                ///
+                /// # Errors
+                /// As there.
+                pub fn $name(
+                    a: impl Into<crate::Expr>,
+                    axes: &[i64],
+                    keepdims: bool,
+                ) -> crate::Result<crate::Tensor> {
+                    let options = crate::expr::Reduction { keepdims, reproducible: true };
+                    a.into().reduce_with(stringify!($name), axes, options)
+                }
+            )*
+            $($($fixed)*)?
         }
     };
 }
+pub(crate) use reductions;
 
-functions! {
+reductions! {
     /// Sum; integers wrap.
     sum;
     /// Arithmetic mean of floats.

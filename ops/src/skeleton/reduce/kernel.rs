@@ -27,7 +27,11 @@ pub(super) fn build(
             |(i, &s): (usize, &Scalar)| b.buffer(&format!("part{i}"), s, Access::ReadWrite);
         components.iter().enumerate().map(declare).collect()
     } else {
-        vec![b.buffer("out", op.output.dtype(graph.dtype), Access::ReadWrite)]
+        let outputs = [("out", op.output)].into_iter();
+        let outputs = outputs.chain(op.second.map(|(o, _)| ("second", o)));
+        outputs
+            .map(|(name, o)| b.buffer(name, o.dtype(graph.dtype), Access::ReadWrite))
+            .collect()
     };
     let reader = Reader::declare(&mut b, graph, None);
     let params = scalars.declare(&mut b);
@@ -408,18 +412,12 @@ impl Fold<'_> {
         }
         let value = self.graph.build(b, &leaves, &self.params);
         let value = b.splat(value, lanes);
-        // Positions cost something, and only accumulators of several components hold one.
-        let counted = self.needs_position();
-        let position = match (counted, segment.column) {
+        let position = match (self.op.positions, segment.column) {
             (false, _) => position,
             (true, Some(_)) => b.splat(position, lanes),
             (true, None) => spread(b, position, Inner::One, None, lanes),
         };
         (self.op.lift)(b, value, position)
-    }
-
-    fn needs_position(&self) -> bool {
-        accumulator(self.op, self.kind, self.shape.position).len() > 1
     }
 
     /// One accumulator from the lanes of a vector one.
@@ -465,14 +463,16 @@ impl Fold<'_> {
 
     pub(super) fn store(&self, b: &mut Builder, segment: &Segment, part: Value, acc: &[Value]) {
         if !self.shape.parts {
-            let result = (self.op.finish)(b, acc, self.p("count"));
-            let result = b.cast(
-                result,
-                self.op.output.dtype(self.graph.dtype),
-                CastMode::Saturate,
-            );
             let aligned = self.shape.whole || segment.lanes == 1;
-            return b.store(self.outs[0], segment.output, result, aligned);
+            let results = [(self.op.output, self.op.finish)].into_iter();
+            let results = results.chain(self.op.second);
+            for (&place, (output, finish)) in self.outs.iter().zip(results) {
+                let result = finish(b, acc, self.p("count"));
+                let dtype = output.dtype(self.graph.dtype);
+                let result = b.cast(result, dtype, CastMode::Saturate);
+                b.store(place, segment.output, result, aligned);
+            }
+            return;
         }
         for lane in 0..segment.lanes {
             let step = self.x.int(b, lane.into());
