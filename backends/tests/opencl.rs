@@ -371,6 +371,7 @@ fn the_drivers_log_is_in_the_error() {
 #[test]
 fn binaries_are_used_or_ignored() {
     let Some(device) = device() else { return };
+    let device = device.with_binaries(true);
     let kernel = add_one("add_one");
     let first = device.compile(&kernel, None).expect("a program");
     let binary = first.binary.expect("a binary");

@@ -99,7 +99,8 @@ fn bars(bars: &mut Bars) -> Result<()> {
         let cold = run(caches.ours.path(), caches.driver.path())?;
         let kept = std::fs::read_dir(caches.ours.path())?.count();
         ensure!(
-            kept == 1,
+            // None where the driver keeps programs itself.
+            kept <= 1,
             "{kept} programs are in the cache after one operator"
         );
         let warm = run(caches.ours.path(), caches.driver.path())?;

@@ -133,6 +133,12 @@ impl Found {
         }
     }
 
+    /// The driver has a program cache of its own, on disk, and compiles a kernel a second time when
+    /// it is asked for the binary.
+    pub fn keeps_programs(&self) -> bool {
+        platform_name(self.platform) == "Portable Computing Language"
+    }
+
     /// What it can do.
     pub fn caps(&self) -> Caps {
         let extensions = self.text(cl::CL_DEVICE_EXTENSIONS);

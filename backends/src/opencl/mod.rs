@@ -40,6 +40,8 @@ pub struct OpenCl {
     max_items: [u32; 3],
     /// What programs are built with.
     options: String,
+    /// Compiled programs are asked for, to be kept on disk.
+    binaries: bool,
     found: Found,
     opened: OnceLock<Result<Arc<Opened>>>,
 }
@@ -114,9 +116,16 @@ impl OpenCl {
             caps,
             max_items: found.max_items(),
             options: options.join(" "),
+            binaries: !found.keeps_programs(),
             found,
             opened: OnceLock::new(),
         }
+    }
+
+    /// Whether to ask the driver for compiled programs, which [`crate::Context`] keeps on disk. By
+    /// default, unless the driver is known to keep them itself and to compile again when asked.
+    pub fn with_binaries(self, binaries: bool) -> OpenCl {
+        OpenCl { binaries, ..self }
     }
 
     /// Opens the device, once.

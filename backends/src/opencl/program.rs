@@ -95,7 +95,7 @@ impl OpenCl {
         let (entry, binary) = match restored {
             Some((entry, binary)) => (entry, Some(binary)),
             None => {
-                let built = opened.build(kernel, &source, &self.options);
+                let built = opened.build(kernel, &source, &self.options, self.binaries);
                 let (entry, binary) = built.map_err(|log| self.compile_error(kernel, log))?;
                 (entry, binary.map(|b| sealed(&b, seal)))
             }
@@ -223,12 +223,13 @@ impl OpenCl {
 }
 
 impl Opened {
-    /// Compiles text into an entry point and a binary; the error is the driver's log.
+    /// Compiles text into an entry point and, if wanted, a binary; the error is the driver's log.
     fn build(
         &self,
         kernel: &Kernel,
         source: &str,
         options: &str,
+        binary: bool,
     ) -> std::result::Result<(Owned, Option<Vec<u8>>), String> {
         let words = |f: Failure| format!("{}: {}", f.call, ClError(f.code));
         let raw = call(
@@ -239,7 +240,7 @@ impl Opened {
         // SAFETY: the new program is owned by nobody else.
         let program = unsafe { Owned::new(raw, cl::release_program) };
         match self.link(kernel, &program, options) {
-            Ok(entry) => Ok((entry, binary_of(&program))),
+            Ok(entry) => Ok((entry, binary.then(|| binary_of(&program)).flatten())),
             Err(failure) => {
                 let log = cl::get_program_build_data(raw, self.device(), cl::CL_PROGRAM_BUILD_LOG);
                 let log = log.unwrap_or_default();
@@ -348,6 +349,7 @@ mod tests {
             eprintln!("NOT RUN: no OpenCL device");
             return;
         };
+        let device = device.with_binaries(true);
         let kernel = Builder::new("nothing", [1, 1, 1]).finish().expect("valid");
         let source = "__kernel void nothing(void) {}".to_string();
         let compiled = device.compile_source(&kernel, source.clone(), None);
