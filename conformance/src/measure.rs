@@ -38,7 +38,11 @@ pub struct Sample {
 pub fn bound(limit: Limit) -> f64 {
     match limit {
         Limit::Exact => 0.0,
-        Limit::Ulp(c) | Limit::UlpAbove(c, _) | Limit::Sum(c) | Limit::Mean(c) | Limit::Product(c) => c,
+        Limit::Ulp(c)
+        | Limit::UlpAbove(c, _)
+        | Limit::Sum(c)
+        | Limit::Mean(c)
+        | Limit::Product(c) => c,
     }
 }
 

@@ -16,9 +16,19 @@
 //! What lives where: [`term`] is notation, [`parts`] the pieces that functions share; then one file
 //! for each family. Coefficients are minimax polynomials; comments give interval and error.
 
+mod exp;
+mod hyperbolic;
+mod log;
 pub mod parts;
+mod power;
 mod reduction;
+mod root;
 pub mod term;
 pub mod trigonometry;
 
+pub use exp::{exp, exp2, exp10, expm1};
+pub use hyperbolic::{acosh, asinh, atanh, cosh, sinh, tanh};
+pub use log::{log, log1p, log2, log10};
+pub use power::{pow, powi};
+pub use root::{cbrt, hypot, rsqrt, sqrt};
 pub use term::{Term, formula};

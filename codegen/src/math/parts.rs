@@ -58,16 +58,29 @@ impl<'t> Term<'t> {
         (self * first.power_of_two()).fence() * second.power_of_two()
     }
 
-    /// A positive finite number as (mantissa, exponent): mantissa in [√½, √2), exponent a signed
+    /// A positive finite number as (mantissa, exponent): mantissa in [2/3, 4/3), exponent a signed
     /// integer. Denormals too. What it gives for zero, infinity and NaN means nothing.
     pub fn taken_apart(self) -> (Term<'t>, Term<'t>) {
         let up = self.pick(24, 54);
         let tiny = self.lt(self.pick(f32::MIN_POSITIVE.into(), f64::MIN_POSITIVE));
-        let normal = tiny.select(self * (1u64 << up) as f64, self).signed();
-        let half_root = self.c(std::f64::consts::FRAC_1_SQRT_2).signed();
-        let exponent = (normal - half_root) >> self.mantissa();
-        let mantissa = (normal - (exponent << self.mantissa())).float();
+        let normal = tiny.select(self * (1u64 << up) as f64, self);
+        let (mantissa, exponent) = normal.normal_apart();
         (mantissa, tiny.select(exponent - up, exponent))
+    }
+
+    /// As [`Term::taken_apart`], for normal numbers.
+    pub fn normal_apart(self) -> (Term<'t>, Term<'t>) {
+        let bits = self.signed();
+        let exponent = (bits - self.c(2.0 / 3.0).signed()) >> self.mantissa();
+        let mantissa = (bits - (exponent << self.mantissa())).float();
+        (mantissa, exponent)
+    }
+
+    /// `self - n·c` for a whole n of up to 12 bits that makes it small; c is given in two parts,
+    /// for f32 and for f64, where the upper part has 12 zero bits, so that n times it is exact.
+    pub fn minus_multiple(self, n: Term<'t>, c: [(f64, f64); 2]) -> Term<'t> {
+        let (hi, lo) = self.pick(c[0], c[1]);
+        n.mul_add(-lo, n.mul_add(-hi, self).fence())
     }
 
     /// The upper half of the mantissa: 12 bits of f32, 26 of f64. Products of such halves are exact.

@@ -113,6 +113,8 @@ pub enum Inputs {
     Same(usize),
     /// A bool, then two of one dtype.
     Condition,
+    /// A number, then a whole one as i32.
+    Exponent,
 }
 
 impl Inputs {
@@ -121,6 +123,7 @@ impl Inputs {
         match self {
             Inputs::Same(n) => n,
             Inputs::Condition => 3,
+            Inputs::Exponent => 2,
         }
     }
 
@@ -128,6 +131,7 @@ impl Inputs {
     pub const fn dtype(self, i: usize, dtype: Scalar) -> Scalar {
         match self {
             Inputs::Condition if i == 0 => Scalar::Bool,
+            Inputs::Exponent if i == 1 => Scalar::I32,
             _ => dtype,
         }
     }
