@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 use std::collections::HashMap;
 use suanzi_backends::{Arg, DeviceKind};
 use suanzi_codegen::hash::stable_hash;
-use suanzi_codegen::ir::{Access, BinOp, Builtin, Const};
+use suanzi_codegen::ir::{Access, AtomicOp, BinOp, Builtin, Const};
 use suanzi_codegen::{Builder, Place, Scalar, Value};
 
 /// Who does a task.
@@ -160,22 +160,35 @@ impl Io {
 
     /// An element of an input.
     pub fn load(&self, b: &mut Builder, input: usize, at: Value) -> Value {
+        self.load_lanes(b, input, at, 1)
+    }
+
+    /// Neighbouring elements of an input.
+    pub fn load_lanes(&self, b: &mut Builder, input: usize, at: Value, lanes: u8) -> Value {
         let (place, offset) = self.ins[input];
         let at = b.add(offset, at);
-        b.load(place, at, 1, true)
+        b.load(place, at, lanes, lanes == 1)
     }
 
-    /// An element of an output.
-    pub fn load_out(&self, b: &mut Builder, output: usize, at: Value) -> Value {
+    /// Neighbouring elements of an output.
+    pub fn load_out(&self, b: &mut Builder, output: usize, at: Value, lanes: u8) -> Value {
         let (place, offset) = self.outs[output];
         let at = b.add(offset, at);
-        b.load(place, at, 1, true)
+        b.load(place, at, lanes, lanes == 1)
     }
 
-    /// Writes an element of an output.
+    /// Adds to an element of an output; integers only, since their sum has no order.
+    pub fn add_to(&self, b: &mut Builder, output: usize, at: Value, value: Value) {
+        let (place, offset) = self.outs[output];
+        let at = b.add(offset, at);
+        b.atomic(AtomicOp::Add, place, at, value);
+    }
+
+    /// Writes an element of an output, or neighbouring ones.
     pub fn store(&self, b: &mut Builder, output: usize, at: Value, value: Value) {
         let (place, offset) = self.outs[output];
         let at = b.add(offset, at);
-        b.store(place, at, value, true);
+        let aligned = b.ty(value).lanes == 1;
+        b.store(place, at, value, aligned);
     }
 }

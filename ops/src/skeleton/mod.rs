@@ -7,6 +7,7 @@
 //! - [`scan`]: the running ⊕ along an axis.
 //! - [`each`]: numbered tasks over buffers, for what is no map.
 //! - [`sort`]: rows of keys in order.
+//! - [`runs`]: rows with equal ids folded.
 //!
 //! A skeleton makes a *plan* from shapes and the device's caps. The plan's structural part is the
 //! program's cache key; everything else (lengths, strides, offsets, constants) is passed as scalar
@@ -17,6 +18,7 @@ mod each;
 mod graph;
 mod map;
 mod reduce;
+mod runs;
 mod scan;
 mod sort;
 
@@ -31,6 +33,8 @@ pub use access::index_width;
 pub(crate) use each::{By, Each, Io};
 pub(crate) use map::map;
 pub(crate) use reduce::{Order, reduce};
+pub use runs::Fold;
+pub(crate) use runs::Runs;
 pub use scan::Span;
 pub(crate) use scan::{Scan, scan};
 pub(crate) use sort::{key::Key, sort_rows};

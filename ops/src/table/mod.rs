@@ -22,6 +22,7 @@ pub mod random;
 pub mod reduction;
 pub mod resample;
 pub mod scan;
+pub mod scatter;
 pub mod segment;
 pub mod select;
 pub mod sort;
@@ -45,6 +46,7 @@ pub mod functions {
     pub use super::reduction::functions::*;
     pub use super::resample::functions::*;
     pub use super::scan::functions::*;
+    pub use super::scatter::functions::*;
     pub use super::segment::functions::*;
     pub use super::select::functions::*;
     pub use super::sort::functions::*;
@@ -266,6 +268,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         sort::ROWS,
         select::ROWS,
         segment::ROWS,
+        scatter::ROWS,
         index::ROWS,
         layout::ROWS,
         resample::ROWS,

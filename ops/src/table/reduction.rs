@@ -231,7 +231,7 @@ pub(super) fn exact_sum(dtype: Scalar, xs: &[Num]) -> Num {
     Num::Float(if sum.is_finite() { sum + lost } else { sum })
 }
 
-fn pick(dtype: Scalar, xs: &[Num], smallest: bool) -> Num {
+pub(super) fn pick(dtype: Scalar, xs: &[Num], smallest: bool) -> Num {
     if dtype.is_int() {
         let (lo, hi) = int_range(dtype);
         let ints = xs.iter().map(|x| x.int());
