@@ -115,7 +115,7 @@ fn at_edges<'t>(x: Term<'t>, y: Term<'t>) -> Term<'t> {
 }
 
 /// Natural logarithm.
-fn natural(x: Term<'_>) -> Term<'_> {
+pub(super) fn natural(x: Term<'_>) -> Term<'_> {
     let (m, e) = x.taken_apart();
     let (f, w) = of_mantissa(m);
     at_edges(x, with_exponent(f, w, e.to_float()))

@@ -16,7 +16,9 @@
 //! What lives where: [`term`] is notation, [`parts`] the pieces that functions share; then one file
 //! for each family. Coefficients are minimax polynomials; comments give interval and error.
 
+mod error;
 mod exp;
+mod gamma;
 mod hyperbolic;
 mod log;
 pub mod parts;
@@ -24,11 +26,14 @@ mod power;
 mod reduction;
 mod root;
 pub mod term;
-pub mod trigonometry;
+mod trigonometry;
 
+pub use error::{erf, erfc, erfinv};
 pub use exp::{exp, exp2, exp10, expm1};
+pub use gamma::{lgamma, tgamma};
 pub use hyperbolic::{acosh, asinh, atanh, cosh, sinh, tanh};
 pub use log::{log, log1p, log2, log10};
 pub use power::{pow, powi};
 pub use root::{cbrt, hypot, rsqrt, sqrt};
 pub use term::{Term, formula};
+pub use trigonometry::{acos, asin, atan, atan2, cos, cospi, sin, sinpi, tan};

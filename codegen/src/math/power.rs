@@ -80,7 +80,7 @@ fn power<'t>(x: Term<'t>, y: Pair<'t>) -> Term<'t> {
 }
 
 /// log2 of x ≥ 0, to about 2^-32 (f64: 2^-62) of its value.
-fn log2(x: Term<'_>) -> Pair<'_> {
+pub(super) fn log2(x: Term<'_>) -> Pair<'_> {
     let (m, e) = x.taken_apart();
     let e = e.to_float();
     // log m = 2·artanh(s) for s = (m - 1)/(m + 1), here as a sum of two.

@@ -164,13 +164,17 @@ fn reduce_pi(x: Term<'_>) -> (Term<'_>, Term<'_>) {
     (n.whole().cast(x.bits().ty().scalar), rest * PI)
 }
 
+/// `sin(π a)` of a finite magnitude; +0 where it is whole.
+pub(super) fn sin_of_half_turns(a: Term<'_>) -> Term<'_> {
+    let (quarters, r) = reduce_pi(a);
+    let y = turned_sin(quarters, r);
+    y.eq(0.0).select(0.0, y)
+}
+
 /// `sin(π x)`; a zero with the sign of `x` where `x` is whole.
 pub fn sinpi(b: &mut Builder, x: Value) -> Value {
     formula(b, [x], |[x]| {
-        let (quarters, r) = reduce_pi(x.abs());
-        let y = turned_sin(quarters, r);
-        let y = y.eq(0.0).select(0.0, y);
-        if_finite(x, y.flipped_like(x))
+        if_finite(x, sin_of_half_turns(x.abs()).flipped_like(x))
     })
 }
 

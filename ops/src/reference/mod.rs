@@ -6,6 +6,7 @@
 
 pub mod dd;
 pub mod elementary;
+pub mod special;
 pub mod trigonometry;
 
 pub use dd::Dd;

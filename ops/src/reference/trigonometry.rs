@@ -201,16 +201,19 @@ pub fn reduce_pi(x: f64) -> (u8, f64) {
     ((quarters as i8).rem_euclid(4) as u8, x - quarters / 2.0)
 }
 
+/// `sin(π x)` of a number that is neither tiny nor infinite.
+pub fn sinpi_dd(x: f64) -> Dd {
+    let (quarters, rest) = reduce_pi(x);
+    turned(quarters, Dd::PI * rest).0
+}
+
 /// `sin(π x)`.
 pub fn sinpi(x: f64) -> f64 {
     match x {
         _ if !x.is_finite() => f64::NAN,
         _ if x == x.trunc() => 0f64.copysign(x),
         _ if tiny(x) => (Dd::PI * (x * 2f64.powi(200))).rounded_scaled(-200),
-        _ => {
-            let (quarters, rest) = reduce_pi(x);
-            turned(quarters, Dd::PI * rest).0.rounded()
-        }
+        _ => sinpi_dd(x).rounded(),
     }
 }
 

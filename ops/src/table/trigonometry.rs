@@ -2,12 +2,11 @@
 //!
 //! Limits are those of OpenCL's full profile; f16 and bf16 are computed in f32 and rounded once.
 
-use super::{Domain, FLOATS, Inputs::Same as In, Limit, Output::Same, map_rows};
-use crate::num::Num;
+use super::math::{one, two, ulp};
+use super::{Domain, FLOATS, Inputs::Same as In, Output::Same, map_rows};
 use crate::reference::trigonometry as exact;
 use std::f64::consts::PI;
-use suanzi_codegen::Scalar;
-use suanzi_codegen::math::trigonometry as kernel;
+use suanzi_codegen::math as kernel;
 
 /// Magnitudes of angles: tiny, moderate, reduced in parts, and reduced digit by digit.
 const ANGLES: Domain = Domain::Within(&[&[
@@ -61,68 +60,47 @@ map_rows! {
     /// `sin a`, of angles of any size; NaN for infinities.
     sin(a): In(1), FLOATS => Same, ulp::<4>, ANGLES,
         |b, x| kernel::sin(b, x[0]),
-        |t, x| unary(t, x, f64::sin, exact::sin);
+        |t, x| one(t, x, f64::sin, exact::sin);
 
     /// `cos a`, of angles of any size; NaN for infinities.
     cos(a): In(1), FLOATS => Same, ulp::<4>, ANGLES,
         |b, x| kernel::cos(b, x[0]),
-        |t, x| unary(t, x, f64::cos, exact::cos);
+        |t, x| one(t, x, f64::cos, exact::cos);
 
     /// `tan a`, of angles of any size; NaN for infinities.
     tan(a): In(1), FLOATS => Same, ulp::<5>, ANGLES,
         |b, x| kernel::tan(b, x[0]),
-        |t, x| unary(t, x, f64::tan, exact::tan);
+        |t, x| one(t, x, f64::tan, exact::tan);
 
     /// `sin(π a)`; for whole numbers a zero with their sign; NaN for infinities.
     sinpi(a): In(1), FLOATS => Same, ulp::<4>, TURNS,
         |b, x| kernel::sinpi(b, x[0]),
-        |t, x| unary(t, x, sinpi, exact::sinpi);
+        |t, x| one(t, x, sinpi, exact::sinpi);
 
     /// `cos(π a)`; +0 for odd halves; NaN for infinities.
     cospi(a): In(1), FLOATS => Same, ulp::<4>, TURNS,
         |b, x| kernel::cospi(b, x[0]),
-        |t, x| unary(t, x, cospi, exact::cospi);
+        |t, x| one(t, x, cospi, exact::cospi);
 
     /// Arc sine; NaN beyond ±1.
     asin(a): In(1), FLOATS => Same, ulp::<4>, SINES,
         |b, x| kernel::asin(b, x[0]),
-        |t, x| unary(t, x, f64::asin, exact::asin);
+        |t, x| one(t, x, f64::asin, exact::asin);
 
     /// Arc cosine; NaN beyond ±1.
     acos(a): In(1), FLOATS => Same, ulp::<4>, SINES,
         |b, x| kernel::acos(b, x[0]),
-        |t, x| unary(t, x, f64::acos, exact::acos);
+        |t, x| one(t, x, f64::acos, exact::acos);
 
     /// Arc tangent.
     atan(a): In(1), FLOATS => Same, ulp::<5>, TANGENTS,
         |b, x| kernel::atan(b, x[0]),
-        |t, x| unary(t, x, f64::atan, exact::atan);
+        |t, x| one(t, x, f64::atan, exact::atan);
 
     /// The angle of the point (x, y), from -π to π; zeros and infinities as in C.
     atan2(y, x): In(2), FLOATS => Same, ulp::<6>, POINTS,
         |b, x| kernel::atan2(b, x[0], x[1]),
-        |t, x| binary(t, x, f64::atan2, exact::atan2);
-}
-
-/// N units in the last place of f32 and f64. The 16-bit kinds are rounded once from f32: what lies
-/// within the error of f32 of a tie may go either way.
-pub(super) fn ulp<const N: u32>(dtype: Scalar) -> Limit {
-    match dtype {
-        Scalar::F32 | Scalar::F64 => Limit::Ulp(N.into()),
-        _ => Limit::Ulp(0.501),
-    }
-}
-
-/// A reference: in f64 where the result is narrower, else in something wider.
-pub(super) fn unary(dtype: Scalar, x: &[Num], wide: fn(f64) -> f64, wider: fn(f64) -> f64) -> Num {
-    let f = if dtype == Scalar::F64 { wider } else { wide };
-    Num::Float(f(x[0].float()))
-}
-
-/// The same of two inputs.
-fn binary(dtype: Scalar, x: &[Num], wide: fn(f64, f64) -> f64, wider: fn(f64, f64) -> f64) -> Num {
-    let f = if dtype == Scalar::F64 { wider } else { wide };
-    Num::Float(f(x[0].float(), x[1].float()))
+        |t, x| two(t, x, f64::atan2, exact::atan2);
 }
 
 /// `sin(π x)` in f64, the quarter turns taken off exactly first.
