@@ -3,7 +3,7 @@
 use super::{Op, exact, op, out};
 use crate::call::{Call, Value};
 use crate::error::Result;
-use suanzi_ops::{Expr, ops};
+use suanzi_ops::{Expr, Scalar, ops};
 
 pub const OPS: &[Op] = &[
     op("Add", |c| out(ops::add(c.e(0)?, c.e(1)?))),
@@ -22,6 +22,21 @@ pub const OPS: &[Op] = &[
     exact("Ceil", |c| out(ops::ceil(c.e(0)?))),
     exact("Round", |c| out(ops::round(c.e(0)?))),
     op("Sqrt", |c| out(ops::sqrt(c.e(0)?))),
+    op("Pow", pow),
+    op("Exp", |c| out(ops::exp(c.e(0)?))),
+    op("Log", |c| out(ops::log(c.e(0)?))),
+    op("Sinh", |c| out(ops::sinh(c.e(0)?))),
+    op("Cosh", |c| out(ops::cosh(c.e(0)?))),
+    op("Tanh", |c| out(ops::tanh(c.e(0)?))),
+    op("Asinh", |c| out(ops::asinh(c.e(0)?))),
+    op("Acosh", |c| out(ops::acosh(c.e(0)?))),
+    op("Atanh", |c| out(ops::atanh(c.e(0)?))),
+    op("Sin", |c| out(ops::sin(c.e(0)?))),
+    op("Cos", |c| out(ops::cos(c.e(0)?))),
+    op("Tan", |c| out(ops::tan(c.e(0)?))),
+    op("Asin", |c| out(ops::asin(c.e(0)?))),
+    op("Acos", |c| out(ops::acos(c.e(0)?))),
+    op("Atan", |c| out(ops::atan(c.e(0)?))),
     exact("Min", |c| out(fold(c, ops::minimum))),
     exact("Max", |c| out(fold(c, ops::maximum))),
     op("Sum", |c| out(fold(c, ops::add))),
@@ -80,6 +95,17 @@ fn clip(c: &Call) -> Result<Vec<Value>> {
         x = ops::minimum(x, high)?;
     }
     out(ops::copy(x))
+}
+
+/// The result has the base's kind; powers of integers go through f64.
+fn pow(c: &Call) -> Result<Vec<Value>> {
+    let (x, to) = (c.e(0)?, c.x(0)?.dtype());
+    let through = if to.is_float() { to } else { Scalar::F64 };
+    let power = ops::pow(ops::cast(x, through), ops::cast(c.e(1)?, through))?;
+    match to.is_float() {
+        true => out(power),
+        false => out(ops::cast(ops::round(power)?, to)),
+    }
 }
 
 fn is_inf(c: &Call) -> Result<Vec<Value>> {

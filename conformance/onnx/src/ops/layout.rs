@@ -1,10 +1,11 @@
 //! Shapes, views and what moves elements without choosing among them.
 
-use super::{Op, exact, out, view};
+use super::{Op, exact, op, out, view};
 use crate::array::{Array, Elem};
 use crate::call::{Call, Value};
 use crate::error::{Result, malformed};
-use suanzi_ops::{Num, Scalar, Tensor, ops};
+use suanzi_ops::ops::{self, BlockMode, PadMode, Window};
+use suanzi_ops::{Num, Scalar, Tensor};
 
 pub const OPS: &[Op] = &[
     view("Identity", |c| same(c, c.x(0)?.clone())),
@@ -20,9 +21,52 @@ pub const OPS: &[Op] = &[
         out(c.tensor(Scalar::I64, &[], &[Num::Int(count)]))
     }),
     exact("Transpose", transpose),
-    exact("Expand", expand),
+    view("Expand", |c| {
+        let to = lengths(&c.ints_at(1)?.unwrap_or_default())?;
+        same(c, ops::expand(c.x(0)?, &to)?)
+    }),
     view("Slice", slice),
-    exact("Split", split),
+    view("Split", split),
+    exact("Concat", |c| out(ops::concat(&c.all()?, c.int("axis", 0)))),
+    exact("Tile", |c| {
+        let repeats = lengths(&c.ints_at(1)?.unwrap_or_default())?;
+        out(ops::tile(c.x(0)?, &repeats))
+    }),
+    exact("Pad", pad),
+    exact("CenterCropPad", |c| {
+        let to = lengths(&c.ints_at(1)?.unwrap_or_default())?;
+        let all = || (0..to.len() as i64).collect();
+        let axes = c.ints("axes").unwrap_or_else(all);
+        out(ops::center_crop_pad(c.x(0)?, &to, &axes))
+    }),
+    exact("Trilu", |c| {
+        let k = c.number_at(1)?.map_or(0, |n| n.int() as i64);
+        match c.flag("upper", true) {
+            true => out(ops::triu(c.e(0)?, k)),
+            false => out(ops::tril(c.e(0)?, k)),
+        }
+    }),
+    exact("EyeLike", |c| {
+        let (x, elem) = (c.x(0)?, c.elem("dtype")?);
+        let dtype = elem.map_or(x.dtype(), Elem::storage);
+        let &[rows, columns] = x.shape() else {
+            return Err(malformed("EyeLike takes two axes"));
+        };
+        out(ops::eye(c.ctx, dtype, rows, columns, c.int("k", 0)))
+    }),
+    exact("DepthToSpace", |c| {
+        let (block, mode) = blocks(c)?;
+        out(ops::depth_to_space(c.x(0)?, block, mode))
+    }),
+    exact("SpaceToDepth", |c| {
+        let (block, mode) = blocks(c)?;
+        out(ops::space_to_depth(c.x(0)?, block, mode))
+    }),
+    exact("ReverseSequence", |c| {
+        let (batch, time) = (c.int("batch_axis", 1), c.int("time_axis", 0));
+        out(ops::reverse_sequence(c.x(0)?, c.x(1)?, batch, time))
+    }),
+    op("Col2Im", col2im),
 ];
 
 /// A view of the first input: its elements stay what they are.
@@ -157,56 +201,83 @@ fn shape_of(c: &Call) -> Result<Vec<Value>> {
 fn transpose(c: &Call) -> Result<Vec<Value>> {
     let x = c.x(0)?;
     let reversed = || (0..x.shape().len() as i64).rev().collect();
-    same(c, x.permute(&c.ints("perm").unwrap_or_else(reversed))?)
-}
-
-/// Both shapes broadcast: the input may be the longer one.
-fn expand(c: &Call) -> Result<Vec<Value>> {
-    let (x, shape) = (c.x(0)?, lengths(&c.ints_at(1)?.unwrap_or_default())?);
-    let rank = shape.len().max(x.shape().len());
-    let at = |s: &[usize], i: usize| (i + s.len()).checked_sub(rank).map_or(1, |i| s[i]);
-    let both: Vec<usize> = (0..rank)
-        .map(|i| match (at(x.shape(), i), at(&shape, i)) {
-            (1, d) => d,
-            (d, _) => d,
-        })
-        .collect();
-    same(c, x.expand(&both)?)
+    same(
+        c,
+        ops::permute(x, &c.ints("perm").unwrap_or_else(reversed))?,
+    )
 }
 
 fn slice(c: &Call) -> Result<Vec<Value>> {
-    let mut x = c.x(0)?.clone();
     let starts = c.ints_or(1, "starts")?.unwrap_or_default();
     let ends = c.ints_or(2, "ends")?.unwrap_or_default();
     let axes = c.ints_or(3, "axes")?;
     let axes = axes.unwrap_or_else(|| (0..starts.len() as i64).collect());
     let steps = c.ints_at(4)?.unwrap_or_else(|| vec![1; starts.len()]);
-    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return Err(malformed("Slice has lists of different lengths"));
-    }
-    for i in 0..starts.len() {
-        x = x.slice(axes[i], starts[i], ends[i], steps[i])?;
-    }
-    same(c, x)
+    same(c, ops::slice(c.x(0)?, &starts, &ends, &axes, &steps)?)
 }
 
 /// Into given lengths, or into as many equal ones as there are outputs, the last one shorter.
 fn split(c: &Call) -> Result<Vec<Value>> {
+    let (x, axis) = (c.x(0)?, c.int("axis", 0));
+    let parts = match c.ints_or(1, "split")? {
+        Some(sizes) => ops::split(x, &lengths(&sizes)?, axis)?,
+        None => ops::chunk(x, c.node.outputs.len(), axis)?,
+    };
+    let parts = parts.into_iter().map(|part| same(c, part));
+    Ok(parts.collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// All widths before the axes, then all behind them.
+fn pad(c: &Call) -> Result<Vec<Value>> {
     let x = c.x(0)?;
-    let axis = c.axis(c.int("axis", 0), x.shape().len())?;
-    let length = x.shape()[axis] as i64;
-    let lengths = c.ints_or(1, "split")?.unwrap_or_else(|| {
-        let parts = c.node.outputs.len().max(1) as i64;
-        let each = (length + parts - 1) / parts;
-        (0..parts).map(|i| each.min(length - i * each)).collect()
-    });
-    let mut start = 0;
-    let mut parts = vec![];
-    for n in lengths {
-        parts.extend(same(c, x.slice(axis as i64, start, start + n, 1)?)?);
-        start += n;
+    let rank = x.shape().len();
+    let widths = c.ints_or(1, "pads")?.unwrap_or_default();
+    let axes: Vec<usize> = match c.ints_at(3)? {
+        Some(axes) => axes
+            .iter()
+            .map(|&a| c.axis(a, rank))
+            .collect::<Result<_>>()?,
+        None => (0..rank).collect(),
+    };
+    if widths.len() != 2 * axes.len() {
+        return Err(malformed("Pad takes two widths for each axis"));
     }
-    Ok(parts)
+    let mut pads = vec![(0, 0); rank];
+    for (i, &a) in axes.iter().enumerate() {
+        pads[a] = (widths[i], widths[i + axes.len()]);
+    }
+    let value = c.number_at(2)?.unwrap_or(Num::Int(0));
+    let mode = PadMode::named(&c.text("mode", "constant"), value)?;
+    out(ops::pad(x, &pads, mode))
+}
+
+fn blocks(c: &Call) -> Result<(usize, BlockMode)> {
+    let mode = match c.text("mode", "DCR").as_str() {
+        "DCR" => BlockMode::Dcr,
+        "CRD" => BlockMode::Crd,
+        other => return c.unknown(&format!("mode `{other}`")),
+    };
+    let block = usize::try_from(c.int("blocksize", 0));
+    Ok((block.map_err(|_| malformed("a negative block"))?, mode))
+}
+
+/// All pads before the axes, then all behind them.
+fn col2im(c: &Call) -> Result<Vec<Value>> {
+    let image = lengths(&c.ints_at(1)?.unwrap_or_default())?;
+    let axes = image.len();
+    let list = |name, default: usize, count: usize| match c.ints(name) {
+        Some(list) if list.len() == count => lengths(&list),
+        Some(_) => Err(malformed(format!("Col2Im takes {count} {name}"))),
+        None => Ok(vec![default; count]),
+    };
+    let pads = list("pads", 0, 2 * axes)?;
+    let window = Window {
+        kernel: lengths(&c.ints_at(2)?.unwrap_or_default())?,
+        strides: list("strides", 1, axes)?,
+        dilations: list("dilations", 1, axes)?,
+        pads: (0..axes).map(|i| (pads[i], pads[i + axes])).collect(),
+    };
+    out(ops::col2im(c.x(0)?, &image, &window))
 }
 
 /// Lengths of axes.

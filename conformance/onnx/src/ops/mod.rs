@@ -4,9 +4,13 @@
 //! Nothing here computes elements on the host. Only what *says how* to compute (axes, shapes,
 //! sizes, scales) is read back, because our operators take it as arguments.
 
+mod cumulative;
 mod elementwise;
+mod index;
 mod layout;
+mod normalise;
 mod reduction;
+mod scatter;
 mod types;
 
 use crate::call::{Call, Value};
@@ -27,7 +31,16 @@ pub struct Op {
 }
 
 /// Every operator, by group.
-const GROUPS: &[&[Op]] = &[elementwise::OPS, layout::OPS, reduction::OPS, types::OPS];
+const GROUPS: &[&[Op]] = &[
+    cumulative::OPS,
+    elementwise::OPS,
+    index::OPS,
+    layout::OPS,
+    normalise::OPS,
+    reduction::OPS,
+    scatter::OPS,
+    types::OPS,
+];
 
 /// Every operator.
 pub fn all() -> impl Iterator<Item = &'static Op> {

@@ -9,26 +9,32 @@ pub const OPS: &[Op] = &[
     op("ReduceSum", |c| reduce(c, ops::sum)),
     op("ReduceMean", |c| reduce(c, ops::mean)),
     op("ReduceProd", |c| reduce(c, ops::prod)),
+    op("ReduceL1", |c| reduce(c, ops::norm_l1)),
+    op("ReduceL2", |c| reduce(c, ops::norm_l2)),
+    op("ReduceSumSquare", |c| reduce(c, ops::sum_squares)),
     exact("ReduceMax", |c| extreme(c, ops::max, ops::any)),
     exact("ReduceMin", |c| extreme(c, ops::min, ops::all)),
     exact("ArgMax", |c| arg(c, ops::argmax)),
     exact("ArgMin", |c| arg(c, ops::argmin)),
 ];
 
-type Reduction = fn(Expr, &[i64], bool) -> suanzi_ops::Result<Tensor>;
+/// What our reductions are.
+pub type Reduction = fn(Expr, &[i64], bool) -> suanzi_ops::Result<Tensor>;
 
 fn reduce(c: &Call, reduction: Reduction) -> Result<Vec<Value>> {
-    apply(c, c.e(0)?, reduction)
+    out(reduced(c, c.e(0)?, reduction))
 }
 
 /// Axes are an attribute in old operator sets and an input in new ones; without any, all are
 /// reduced, or none where the operator says so.
-fn apply(c: &Call, x: Expr, reduction: Reduction) -> Result<Vec<Value>> {
+pub fn reduced(c: &Call, x: Expr, reduction: Reduction) -> Result<Tensor> {
     let axes = c.ints_or(1, "axes")?.unwrap_or_default();
     if axes.is_empty() && c.flag("noop_with_empty_axes", false) {
-        return out(ops::copy(x));
+        // Each element by itself: over an axis of length 1.
+        let alone = x.eval()?.unsqueeze(0)?;
+        return Ok(reduction(alone.expr(), &[0], false)?);
     }
-    out(reduction(x, &axes, c.flag("keepdims", true)))
+    Ok(reduction(x, &axes, c.flag("keepdims", true))?)
 }
 
 /// Of bools the largest is whether any is true, and the smallest whether all are.
