@@ -2,14 +2,14 @@
 
 use super::call::{Array, Attrs, Call};
 use super::reduction::{better, float_limit, nowhere};
-use super::{Kind, Limit, NUMBERS, Row, exact};
+use super::{FLOATS, Kind, Limit, NUMBERS, Row, exact};
 use crate::num::{Num, int_range};
 use crate::shape::normalise_axis;
 use crate::skeleton::{Scan, Span, scan};
 use crate::{Error, Expr, Result, Tensor};
 use suanzi_codegen::Scalar;
 use suanzi_codegen::ir::{BinOp, CastMode};
-use suanzi_codegen::{Builder, Value};
+use suanzi_codegen::{Builder, Value, math};
 
 /// The rows of this file.
 pub const ROWS: &[&Row] = &[
@@ -60,6 +60,33 @@ pub const ROWS: &[&Row] = &[
             reference: |x, a| running(&x[0], a, smallest, true),
         }),
         limit: exact,
+    },
+    &Row {
+        name: "logcumsumexp",
+        doc: "Logarithms of the sums of exponentials of all elements up to each, along an axis, without overflow; f16 and bf16 accumulate in f32. -inf of no elements.",
+        dtypes: FLOATS,
+        kind: Kind::Call(Call {
+            examples: &[
+                "5x7@axis=1,x=moderate",
+                "5x7@axis=0,exclusive=1",
+                "3x70@axis=-1,reverse=1",
+                "1500@axis=0,exclusive=1,reverse=1,x=moderate",
+                "300x6@axis=0,x=moderate",
+                "3x0x2@axis=1",
+                "2x3@axis=2",
+            ],
+            creates: false,
+            run: |_, x, a| {
+                Ok(vec![functions::logcumsumexp(
+                    &x[0],
+                    a.int("axis", 0),
+                    span(a),
+                )?])
+            },
+            reference: |x, a| running(&x[0], a, exponentials, false),
+        }),
+        // Each element adds a relative error to the sum: an absolute one of the logarithm.
+        limit: |_| Limit::Sum(16.0),
     },
 ];
 
@@ -141,6 +168,35 @@ const MIN: Scan = Scan {
     ..MAX
 };
 
+/// The largest element, and the sum of all, each divided by it, as exponentials.
+const LOG_SUM_EXP: Scan = Scan {
+    name: "logcumsumexp",
+    lift: |b, x, _| {
+        let one = b.float(b.ty(x), 1.0);
+        vec![x, one]
+    },
+    identity: |b, ty, _| vec![b.float(ty, f64::NEG_INFINITY), b.float(ty, 0.0)],
+    combine: |b, x, y| {
+        let most = b.bin(BinOp::Max, x[0], y[0]);
+        let least = b.bin(BinOp::Min, x[0], y[0]);
+        // Equal infinities have no difference.
+        let same = b.bin(BinOp::Eq, x[0], y[0]);
+        let apart = b.sub(least, most);
+        let zero = b.float(b.ty(apart), 0.0);
+        let apart = b.select(same, zero, apart);
+        let factor = math::exp(b, apart);
+        let first = b.bin(BinOp::Ge, x[0], y[0]);
+        let large = b.select(first, x[1], y[1]);
+        let small = b.select(first, y[1], x[1]);
+        let small = b.mul(small, factor);
+        vec![most, b.add(large, small)]
+    },
+    finish: |b, x| {
+        let log = math::log(b, x[1]);
+        vec![b.add(x[0], log)]
+    },
+};
+
 /// A value and its position, which is -1 where there is none.
 fn located(b: &mut Builder, x: &[Value]) -> Vec<Value> {
     let signed = b.ty(x[1]).scalar.to_signed();
@@ -174,7 +230,7 @@ fn run<const N: usize>(
 /// The functions of these rows.
 pub mod functions {
     pub use crate::skeleton::Span;
-    use crate::{Expr, Result, Tensor};
+    use crate::{Error, Expr, Result, Tensor};
     use suanzi_codegen::Scalar;
 
     /// Sums of all elements up to each, along an axis (a negative one counts from the end);
@@ -195,6 +251,20 @@ pub mod functions {
     pub fn cumprod(x: impl Into<Expr>, axis: i64, span: Span) -> Result<Tensor> {
         let x = x.into();
         let [out] = super::run(&super::PRODUCT, &x, axis, span, [x.dtype()])?;
+        Ok(out)
+    }
+
+    /// Logarithms of the sums of exponentials of all elements up to each, along an axis.
+    ///
+    /// # Errors
+    /// As [`cumsum`]; [`crate::Error::Dtype`] for integers too.
+    pub fn logcumsumexp(x: impl Into<Expr>, axis: i64, span: Span) -> Result<Tensor> {
+        let x = x.into();
+        if !x.dtype().is_float() {
+            let why = "it takes floats; cast first";
+            return Err(Error::dtype("logcumsumexp", [x.dtype()], why));
+        }
+        let [out] = super::run(&super::LOG_SUM_EXP, &x, axis, span, [x.dtype()])?;
         Ok(out)
     }
 
@@ -326,6 +396,35 @@ fn products(dtype: Scalar, xs: &[Num], _: Span) -> Vec<Outcome> {
             (p, x) => Num::Float(p.float() * x.float()),
         };
         out.push(outcome(product));
+    }
+    out
+}
+
+fn exponentials(_: Scalar, xs: &[Num], _: Span) -> Vec<Outcome> {
+    let (mut most, mut sum) = (f64::NEG_INFINITY, 0.0f64);
+    let outcome = |value: f64, terms: usize| Outcome {
+        value: Num::Float(value),
+        at: None,
+        scale: if value.is_finite() {
+            value.abs() + terms as f64
+        } else {
+            0.0
+        },
+    };
+    let mut out = vec![outcome(f64::NEG_INFINITY, 0)];
+    for (i, x) in xs.iter().map(|x| x.float()).enumerate() {
+        if x > most || x.is_nan() {
+            sum = sum * (most - x).exp() + 1.0;
+            most = x;
+        } else {
+            sum += if x == most { 1.0 } else { (x - most).exp() };
+        }
+        let value = if most.is_infinite() {
+            most
+        } else {
+            most + sum.ln()
+        };
+        out.push(outcome(value, i + 1));
     }
     out
 }
