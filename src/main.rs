@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use suanzi::backends::{self, init_logging};
 use suanzi::{codegen, ops};
 use suanzi_conformance::cli::{self as conformance, ConformArgs, ShardArgs};
+use suanzi_conformance::mutants::{self, MutantsArgs};
 use suanzi_onnx::cli::{self as onnx, OnnxArgs};
 
 /// Operators and mathematics for GPUs.
@@ -28,6 +29,8 @@ enum Command {
     Conform(ConformArgs),
     /// Run ONNX's own cases of the operators that are covered.
     Onnx(OnnxArgs),
+    /// Mutate kernels, and see whether the smoke profile notices.
+    Mutants(MutantsArgs),
     /// What `conform` runs cases in.
     #[command(name = conformance::SUBCOMMAND, hide = true)]
     Shard(ShardArgs),
@@ -58,6 +61,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Show(args) => show::run(args),
         Command::Conform(args) => Ok(conformance::run(args)),
         Command::Onnx(args) => Ok(onnx::run(args)),
+        Command::Mutants(args) => Ok(mutants::run(args)),
         Command::Shard(args) => Ok(conformance::run_shard(args)),
     }
 }

@@ -70,7 +70,12 @@ impl Shard {
     }
 
     fn spawn(exe: &Path, args: &[&str]) -> Result<Shard, String> {
-        let mut child = Command::new(exe)
+        let mut command = Command::new(exe);
+        if args.iter().any(|a| a.starts_with("cpu")) {
+            // The race detector costs the interpreter little; Vulkan's validation is not so cheap.
+            command.env("SUANZI_VALIDATE", "1");
+        }
+        let mut child = command
             .arg(SUBCOMMAND)
             .args(args)
             .stdin(Stdio::piped())

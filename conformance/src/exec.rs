@@ -8,6 +8,7 @@ use crate::result::{CaseResult, Status, Worst};
 use crate::rng::Rng;
 use crate::sabotage::Sabotage;
 use crate::subject::{Operand, Outcome, Subject, has_fresh_output};
+use crate::sweep;
 use crate::watch::{FILL, Watch};
 use std::sync::Arc;
 use std::time::Instant;
@@ -66,6 +67,9 @@ impl Bench {
         let start = Instant::now();
         let mut result = CaseResult::new(case);
         match Subject::of(case) {
+            Some(Subject::Map(row, _)) if let Some(op) = sweep::of(case, row) => {
+                sweep::run(&self.ctx, case, row, &op, &mut result);
+            }
             Some(subject) => self.judge(case, &subject, &mut result),
             None => {
                 result.status = Status::Failed;
@@ -73,6 +77,7 @@ impl Bench {
             }
         }
         result.ms = start.elapsed().as_secs_f64() * 1e3;
+        result.mutants = self.watch.mutants();
         result
     }
 

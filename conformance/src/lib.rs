@@ -5,7 +5,9 @@
 //!   Rust; `measure`: error against limit.
 //! - `exec`: one case on one device, guarded and poisoned; `watch` guards what the library
 //!   allocates, and `sabotage` is a device that is wrong on purpose.
+//! - `sweep`: all inputs of an f32 function.
 //! - `shard`, `child`, `runner`, `journal`: cases in subprocesses with time-outs, resumable.
+//! - [`mutants`]: does the suite notice mistakes? `mutation` makes them.
 //! - [`report`]: JSON, JUnit and HTML; [`cli`]: the command.
 //!
 //! References come from the rows of the operator table and from here; nothing is shared with the
@@ -18,7 +20,10 @@ pub mod cli;
 mod exec;
 mod journal;
 mod layout;
+mod loose;
 mod measure;
+pub mod mutants;
+mod mutation;
 pub mod plan;
 pub mod report;
 pub mod result;
@@ -27,5 +32,6 @@ mod runner;
 mod sabotage;
 mod shard;
 mod subject;
+mod sweep;
 mod values;
 mod watch;

@@ -4,6 +4,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use suanzi_conformance::cli::{self, ConformArgs, ShardArgs};
+use suanzi_conformance::mutants::{self, MutantsArgs};
 
 #[derive(Parser)]
 #[command(name = "suanzi-conformance", version)]
@@ -16,6 +17,8 @@ struct Cli {
 enum Command {
     /// Find out what devices get right, operator by operator.
     Conform(ConformArgs),
+    /// Mutate kernels, and see whether the smoke profile notices.
+    Mutants(MutantsArgs),
     #[command(name = cli::SUBCOMMAND, hide = true)]
     Shard(ShardArgs),
 }
@@ -23,6 +26,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Conform(args) => cli::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::Shard(args) => cli::run_shard(&args),
     }
 }

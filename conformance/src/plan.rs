@@ -8,6 +8,7 @@ use crate::case::{CHAIN, Case, Param};
 use crate::chain;
 use crate::layout::Layout;
 use crate::subject::combinations;
+use crate::sweep;
 use crate::values::Input;
 use std::collections::BTreeMap;
 use suanzi_ops::Scalar;
@@ -346,6 +347,20 @@ pub fn cases(profile: Profile) -> Vec<Case> {
                             All,
                         );
                     }
+                    if profile == Profile::Full
+                        && dtype == Scalar::F32
+                        && sweep::takes(row).is_some()
+                    {
+                        out.extend((1..=sweep::CHUNKS).map(|seed| Case {
+                            op: row.name.into(),
+                            dtype,
+                            shape: vec![sweep::CHUNK],
+                            param: Param::None,
+                            layout: Contiguous,
+                            input: All,
+                            seed,
+                        }));
+                    }
                 }
                 Kind::Reduce(_) => {
                     for &(who, shape, (axes, keepdims), layout, input) in REDUCTIONS {
@@ -468,7 +483,11 @@ pub fn promise(profile: Profile) -> BTreeMap<String, usize> {
                     Profile::Full => asked.dtypes,
                 };
                 let broadcasts = if arity(row) > 1 { of(BROADCASTS) } else { 0 };
-                of(MAPS) + turns + broadcasts + edges + all
+                let chunks = match (profile, sweep::takes(row)) {
+                    (Profile::Full, Some(_)) => sweep::CHUNKS as usize,
+                    _ => 0,
+                };
+                of(MAPS) + turns + broadcasts + edges + all + chunks
             }
             Kind::Reduce(_) => {
                 let base: usize = REDUCTIONS.iter().map(|r| r.0.count(asked)).sum();

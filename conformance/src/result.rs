@@ -102,6 +102,9 @@ pub struct CaseResult {
     /// Milliseconds that it took, reference included.
     #[serde(default)]
     pub ms: f64,
+    /// Kernels that the process had compiled with a mistake in them, of a device that makes some.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mutants: u32,
     /// The device was lost: nothing more can run on it in this process.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
@@ -125,7 +128,12 @@ impl CaseResult {
             flushed: 0,
             launches: 0,
             ms: 0.0,
+            mutants: 0,
             lost: false,
         }
     }
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }

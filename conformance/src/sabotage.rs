@@ -1,11 +1,13 @@
 //! Devices that are wrong on purpose, by which the suite tests itself: each kind of wrongness must
 //! be reported as what it is. `--device cpu+sabotage:tail` is such a device, and
-//! `cpu+sabotage:tail:add` one that is wrong only in kernels with `add` in their name.
+//! `cpu+sabotage:tail:add` one that is wrong only in kernels with `add` in their name. Devices like
+//! `cpu+mutant:barrier#2` run kernels with a mistake of [`crate::mutation`] in them.
 
+use crate::loose::Liberty;
+use crate::mutation::{self, Mutation};
 use std::time::Duration;
 use suanzi_backends::{Device, Error, Memory, Result};
 use suanzi_codegen::Kernel;
-use suanzi_codegen::ir::{BinOp, Expr, Place, Stmt};
 
 /// A way to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +30,13 @@ enum Kind {
     Hang,
     /// A launch is refused.
     Refuse,
-    /// The operands of subtractions and comparisons of floats are swapped in the kernel.
-    Swap,
-    /// Stores go to the next element: an index off by one in the kernel.
-    Index,
-    /// The last store of the kernel is dropped.
-    Store,
-    /// The kernel's barriers are dropped. The interpreter runs a work-group in step and does not
-    /// notice; devices do.
-    Barrier,
+    /// The driver takes liberties with floats.
+    Loose(Liberty),
+    /// The kernel itself has a mistake.
+    Mutant(Mutation),
 }
 
-const KINDS: [(&str, Kind); 13] = [
+const KINDS: [(&str, Kind); 11] = [
     ("ulp", Kind::Ulp),
     ("shift", Kind::Shift),
     ("tail", Kind::Tail),
@@ -49,10 +46,8 @@ const KINDS: [(&str, Kind); 13] = [
     ("crash", Kind::Crash),
     ("hang", Kind::Hang),
     ("refuse", Kind::Refuse),
-    ("swap", Kind::Swap),
-    ("index", Kind::Index),
-    ("store", Kind::Store),
-    ("barrier", Kind::Barrier),
+    ("contract", Kind::Loose(Liberty::Contract)),
+    ("reassociate", Kind::Loose(Liberty::Reassociate)),
 ];
 
 /// A wrongness, and which kernels have it.
@@ -69,27 +64,46 @@ impl Sabotage {
     /// # Errors
     /// The kinds there are, where it names none of them.
     pub fn split(device: &str) -> std::result::Result<(&str, Option<Sabotage>), String> {
-        let Some((base, text)) = device.split_once("+sabotage:") else {
-            return Ok((device, None));
+        let (base, text, mutant) = match device.split_once("+sabotage:") {
+            Some((base, text)) => (base, text, false),
+            None => match device.split_once("+mutant:") {
+                Some((base, text)) => (base, text, true),
+                None => return Ok((device, None)),
+            },
         };
         let (name, pattern) = text.split_once(':').unwrap_or((text, ""));
-        let kind = KINDS.iter().find(|k| k.0 == name).map(|k| k.1);
+        let kind = match mutant {
+            false => KINDS.iter().find(|k| k.0 == name).map(|k| k.1),
+            true => {
+                let (name, site) = name.split_once('#').unwrap_or((name, "0"));
+                let kind = mutation::KINDS.iter().find(|k| k.0 == name).map(|k| k.1);
+                kind.zip(site.parse().ok())
+                    .map(|(kind, site)| Kind::Mutant(Mutation { kind, site }))
+            }
+        };
         let Some(kind) = kind else {
-            let names: Vec<&str> = KINDS.iter().map(|k| k.0).collect();
-            return Err(format!(
-                "no sabotage `{name}`; there are {}",
-                names.join(", ")
-            ));
+            let names: Vec<&str> = match mutant {
+                false => KINDS.iter().map(|k| k.0).collect(),
+                true => mutation::KINDS.iter().map(|k| k.0).collect(),
+            };
+            let names = names.join(", ");
+            return Err(format!("no sabotage or mutant `{name}`; there are {names}"));
         };
         let pattern = pattern.to_string();
         Ok((base, Some(Sabotage { kind, pattern })))
     }
 
-    /// What [`Sabotage::split`] reads.
+    /// What follows the device's name, as [`Sabotage::split`] reads it.
     pub fn name(&self) -> String {
-        let name = KINDS.iter().find(|k| k.1 == self.kind).map_or("", |k| k.0);
+        let name = match self.kind {
+            Kind::Mutant(m) => format!("mutant:{}#{}", m.name(), m.site),
+            kind => {
+                let name = KINDS.iter().find(|k| k.1 == kind).map_or("", |k| k.0);
+                format!("sabotage:{name}")
+            }
+        };
         match self.pattern.is_empty() {
-            true => name.into(),
+            true => name,
             false => format!("{name}:{}", self.pattern),
         }
     }
@@ -104,26 +118,11 @@ impl Sabotage {
         if !self.concerns(&kernel.name) {
             return None;
         }
-        let mut mutant = kernel.clone();
         match self.kind {
-            Kind::Swap => {
-                for i in 0..mutant.exprs.len() {
-                    if let Expr::Binary(op, a, b) = mutant.exprs[i]
-                        && kernel.ty(a).scalar.is_float()
-                        && (op.is_comparison() || op == BinOp::Sub)
-                    {
-                        mutant.exprs[i] = Expr::Binary(op, b, a);
-                    }
-                }
-            }
-            Kind::Index => shift_stores(&mut mutant),
-            Kind::Store => {
-                drop_last_store(&mut mutant.body);
-            }
-            Kind::Barrier => drop_barriers(&mut mutant.body),
-            _ => return None,
+            Kind::Mutant(mutation) => mutation.apply(kernel),
+            Kind::Loose(liberty) => Some(liberty.compile(kernel)),
+            _ => None,
         }
-        Some(mutant)
     }
 
     /// A launch, gone wrong. Outputs come with their element size.
@@ -218,67 +217,6 @@ fn read_all(device: &dyn Device, outputs: &[(&Memory, usize)]) -> Result<Vec<Vec
     outputs.iter().map(read).collect()
 }
 
-/// Adds one to the index of every store into a buffer, where the index is a sum that can take it:
-/// the sum's right operand is replaced by its left, doubled, which is wrong for all but zero.
-fn shift_stores(kernel: &mut Kernel) {
-    let mut indices = vec![];
-    kernel.for_each_stmt(&mut |stmt| {
-        if let Stmt::Store {
-            place: Place::Buffer(_),
-            index,
-            ..
-        } = stmt
-        {
-            indices.push(*index);
-        }
-    });
-    for index in indices {
-        if let Expr::Binary(BinOp::Add, a, _) = kernel.exprs[index.0 as usize] {
-            kernel.exprs[index.0 as usize] = Expr::Binary(BinOp::Add, a, a);
-        }
-    }
-}
-
-/// Removes the last store into a buffer.
-fn drop_last_store(block: &mut Vec<Stmt>) -> bool {
-    for i in (0..block.len()).rev() {
-        let found = match &mut block[i] {
-            Stmt::Store {
-                place: Place::Buffer(_),
-                ..
-            } => {
-                block.remove(i);
-                true
-            }
-            Stmt::If {
-                then, otherwise, ..
-            } => drop_last_store(otherwise) || drop_last_store(then),
-            Stmt::For { body, .. } => drop_last_store(body),
-            _ => false,
-        };
-        if found {
-            return true;
-        }
-    }
-    false
-}
-
-fn drop_barriers(block: &mut Vec<Stmt>) {
-    block.retain(|stmt| !matches!(stmt, Stmt::Barrier(_)));
-    for stmt in block {
-        match stmt {
-            Stmt::If {
-                then, otherwise, ..
-            } => {
-                drop_barriers(then);
-                drop_barriers(otherwise);
-            }
-            Stmt::For { body, .. } => drop_barriers(body),
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,7 +224,15 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         let (base, s) = Sabotage::split("cpu+sabotage:tail:add").unwrap();
-        assert_eq!((base, s.unwrap().name()), ("cpu", "tail:add".into()));
+        assert_eq!(
+            (base, s.unwrap().name()),
+            ("cpu", "sabotage:tail:add".into())
+        );
+        let (base, s) = Sabotage::split("vulkan:0+mutant:barrier#7").unwrap();
+        assert_eq!(
+            (base, s.unwrap().name()),
+            ("vulkan:0", "mutant:barrier#7".into())
+        );
         assert_eq!(Sabotage::split("opencl:0").unwrap(), ("opencl:0", None));
         assert!(
             Sabotage::split("cpu+sabotage:mood")

@@ -8,6 +8,7 @@ use crate::layout::{self, InputView, Layout};
 use crate::measure::{Expected, flush};
 use crate::rng::Rng;
 use crate::values::{self, Input};
+use suanzi_ops::num::int_range;
 use suanzi_ops::table::call::{self, Array, Call, Example};
 use suanzi_ops::table::{self, Domain, Inputs, Kind, Limit, Map, Reduce, Row};
 use suanzi_ops::{Num, Scalar};
@@ -363,6 +364,13 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
         (table::Output::Always(Scalar::Bool), false) => Some((op.reference)(dtype, &[]).bool()),
         _ => None,
     };
+    // Whole rows of one sign, so that an extreme of either sign is an answer now and then.
+    let signs = row_signs(case, &view.stored.shape, rng);
+    let ranked = op.domain == Domain::Any && (dtype.is_float() || dtype.is_signed_int());
+    let signed = |j: usize, bits: u64| match signs[j] {
+        Some(negative) if ranked => with_sign(dtype, bits, negative),
+        _ => bits,
+    };
     let mut element = |j: usize| match (case.input, neutral) {
         (Input::Special, _) if rng.one_in(length.max(1)) => *rng.pick(&specials),
         (_, Some(neutral)) => {
@@ -377,8 +385,8 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
         }
         (Input::Special | Input::Random, _) => match values::random(op.domain, dtype, 0, rng) {
             // NaN in every second row would hide what else is wrong.
-            bits if nan(bits) => values::moderate(dtype, rng),
-            bits => bits,
+            bits if nan(bits) => signed(j, values::moderate(dtype, rng)),
+            bits => signed(j, bits),
         },
         // Mostly 1, so that no part of a product leaves the range, however it is cut.
         (Input::Exact, _) if op.domain == Domain::NearOne && !rng.one_in(16 + length / 64) => one,
@@ -387,6 +395,43 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
     };
     let bits = (0..stored_count(&view)).map(&mut element).collect();
     Operand { dtype, view, bits }
+}
+
+/// For each stored element of a reduction, whether its row is to have one sign, and which: a
+/// quarter of the rows is negative and a quarter positive.
+fn row_signs(case: &Case, stored: &[usize], rng: &mut Rng) -> Vec<Option<bool>> {
+    let axes = axes_of(case);
+    let lead = case.shape.len() - stored.len();
+    let kept = (0..stored.len()).map(|a| !axes.contains(&(a + lead)));
+    let mut strides = vec![0i64; stored.len()];
+    let mut rows = 1;
+    for (axis, kept) in kept.enumerate() {
+        if kept {
+            strides[axis] = rows;
+            rows *= stored[axis].max(1) as i64;
+        }
+    }
+    let modes: Vec<Option<bool>> = (0..rows)
+        .map(|_| [None, None, Some(false), Some(true)][rng.below(4)])
+        .collect();
+    let rows = layout::walk(stored, &strides, 0);
+    rows.into_iter().map(|row| modes[row]).collect()
+}
+
+/// A number with a sign; the least integer becomes 0 where it has to be positive.
+fn with_sign(dtype: Scalar, bits: u64, negative: bool) -> u64 {
+    let size = match Num::from_bits(dtype, bits) {
+        Num::Float(v) => {
+            return Num::Float(if negative { -v.abs() } else { v.abs() }).to_bits(dtype);
+        }
+        v => v.int().abs(),
+    };
+    let size = if dtype.is_int() {
+        size.min(int_range(dtype).1)
+    } else {
+        size
+    };
+    Num::Int(if negative { -size } else { size }).to_bits(dtype)
 }
 
 fn call_operand(case: &Case, i: usize, spec: &call::Operand, rng: &mut Rng) -> Operand {

@@ -311,6 +311,9 @@ pub fn operand(values: Values, input: Input, dtype: Scalar, n: usize, rng: &mut 
             _ if input == Input::Exact => exact(Domain::Any, dtype, j, rng),
             Values::Data if input == Input::Special => *rng.pick(&special(dtype)),
             Values::Data => random(Domain::Any, dtype, 0, rng),
+            Values::Ascending if dtype.is_float() && rng.one_in(12) => {
+                *rng.pick(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0].map(float))
+            }
             Values::Ascending | Values::Moderate | Values::Unit | Values::Positive => {
                 moderate(dtype, rng)
             }

@@ -3,6 +3,7 @@
 //! deliberately wrong device ([`crate::sabotage`]) goes wrong.
 
 use crate::sabotage::Sabotage;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use suanzi_backends::{Arg, Caps, Compiled, Device, DeviceInfo, Memory, Program, Result};
@@ -22,6 +23,8 @@ pub struct Watch {
     sabotage: Option<Sabotage>,
     /// Buffers that kernels may have written since the last [`Watch::check`].
     written: Mutex<Vec<Memory>>,
+    /// Kernels that were compiled with a mistake.
+    mutants: AtomicU32,
 }
 
 /// Behind a [`Memory`] of a watched device.
@@ -41,7 +44,7 @@ impl Watch {
     pub fn new(inner: Arc<dyn Device>, sabotage: Option<Sabotage>) -> Watch {
         let mut info = inner.info().clone();
         if let Some(sabotage) = &sabotage {
-            info.id = format!("{}+sabotage:{}", info.id, sabotage.name());
+            info.id = format!("{}+{}", info.id, sabotage.name());
             info.driver = format!("{}, sabotaged", info.driver);
         }
         Watch {
@@ -49,7 +52,13 @@ impl Watch {
             info,
             sabotage,
             written: Mutex::default(),
+            mutants: AtomicU32::new(0),
         }
+    }
+
+    /// Kernels that were compiled with a mistake so far.
+    pub fn mutants(&self) -> u32 {
+        self.mutants.load(Ordering::Relaxed)
     }
 
     fn inner<'a>(&self, memory: &'a Memory) -> Result<&'a Memory> {
@@ -124,9 +133,18 @@ impl Device for Watch {
         });
         let outputs = outputs.collect();
         let mutant = self.sabotage.as_ref().and_then(|s| s.mutate(kernel));
-        let compiled = self
-            .inner
-            .compile(mutant.as_ref().unwrap_or(kernel), binary)?;
+        // A mutant's binary is not the kernel's, and must not be kept as such.
+        let compiled = match &mutant {
+            Some(mutant) => {
+                self.mutants.fetch_add(1, Ordering::Relaxed);
+                let compiled = self.inner.compile(mutant, None)?;
+                Compiled {
+                    binary: None,
+                    ..compiled
+                }
+            }
+            None => self.inner.compile(kernel, binary)?,
+        };
         let inner = compiled.program;
         let watched = Watched { inner, outputs };
         Ok(Compiled {

@@ -46,6 +46,7 @@ pub fn open_with_memory(bytes: u64) -> Result<Arc<dyn Device>> {
         info: Arc::new(info),
     });
     Ok(Arc::new(Cpu {
+        validates: std::env::var_os("SUANZI_VALIDATE").is_some_and(|v| v == "1"),
         caps: caps(threads as u32, bytes),
         blas: blas::Gemms::new(core.clone(), threads),
         core,
@@ -66,6 +67,8 @@ impl Core {
 }
 
 struct Cpu {
+    /// Kernels run under the race detector.
+    validates: bool,
     core: Arc<Core>,
     caps: Caps,
     blas: blas::Gemms,
@@ -205,7 +208,11 @@ impl Device for Cpu {
             device: info.id.clone(),
             source,
         })?;
-        let program = interp::Program::new(&kernel, interp::Options::default())
+        let options = interp::Options {
+            detect_races: self.validates,
+            ..interp::Options::default()
+        };
+        let program = interp::Program::new(&kernel, options)
             .map_err(|e| Cpu::error(info, &kernel.name, e))?;
         Ok(Compiled {
             program: Program::new(&kernel.name, Code::new(program)),

@@ -52,7 +52,7 @@ mod soft;
 mod support;
 mod tidy;
 mod vectors;
-mod walk;
+pub mod walk;
 
 pub use check::check_legal;
 

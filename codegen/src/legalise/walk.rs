@@ -30,9 +30,13 @@ impl Map<'_> {
 /// A store to memory, in terms of the old kernel.
 #[derive(Clone, Copy)]
 pub struct StoreTo {
+    /// Where to.
     pub place: Place,
+    /// First element.
     pub index: Value,
+    /// What.
     pub value: Value,
+    /// As for [`Stmt::Store`].
     pub aligned: bool,
 }
 

@@ -24,7 +24,7 @@ map_rows! {
         |_, x| two(x, i128::wrapping_mul, |a, b| a * b);
 
     /// `a / b`; integers truncate, `x / 0 = 0` and `MIN / -1 = MIN`.
-    div(a, b): In(2), NUMBERS => Same, division, Domain::Any,
+    div(a, b): In(2), NUMBERS => Same, exact, Domain::Any,
         |b, x| b.bin(BinOp::Div, x[0], x[1]),
         |_, x| two(x, |a, b| if b == 0 { 0 } else { a / b }, |a, b| a / b);
 
@@ -51,7 +51,7 @@ map_rows! {
             // Two roundings of half an ULP, the first one doubled by the square.
             Scalar::F32 => Limit::Ulp(3.0),
             // f32 inside, then one rounding.
-            Scalar::F16 | Scalar::Bf16 => Limit::Ulp(1.0),
+            Scalar::F16 | Scalar::Bf16 => Limit::Ulp(0.501),
             _ => Limit::Exact,
         }, Domain::Any,
         |b, x| {
@@ -100,7 +100,7 @@ map_rows! {
         };
 
     /// `1 / a`.
-    reciprocal(a): In(1), FLOATS => Same, division, Domain::Any,
+    reciprocal(a): In(1), FLOATS => Same, exact, Domain::Any,
         |b, x| {
             let ty = b.ty(x[0]);
             let one = b.float(ty, 1.0);
@@ -143,12 +143,8 @@ map_rows! {
         |b, x| b.un(UnOp::Trunc, x[0]),
         |_, x| Num::Float(x[0].float().trunc());
 
-    /// Square root; NaN below zero, `√-0 = -0`.
-    sqrt(a): In(1), FLOATS => Same, |t| match t {
-            Scalar::F32 => Limit::Ulp(3.0),
-            Scalar::F64 => Limit::Exact,
-            _ => Limit::Ulp(1.0),
-        }, Domain::Any,
+    /// Square root, correctly rounded; NaN below zero, `√-0 = -0`.
+    sqrt(a): In(1), FLOATS => Same, exact, Domain::Any,
         |b, x| b.un(UnOp::Sqrt, x[0]),
         |_, x| Num::Float(x[0].float().sqrt());
 
@@ -159,14 +155,6 @@ map_rows! {
 }
 
 /// OpenCL full profile: 2.5 ULP in f32, correctly rounded in f64; f16 and bf16 go through f32.
-fn division(dtype: Scalar) -> Limit {
-    match dtype {
-        Scalar::F32 => Limit::Ulp(2.5),
-        Scalar::F16 | Scalar::Bf16 => Limit::Ulp(1.0),
-        _ => Limit::Exact,
-    }
-}
-
 fn build_modulo(b: &mut Builder, x: &[Value]) -> Value {
     let (n, d) = (x[0], x[1]);
     let ty = b.ty(n);
