@@ -299,6 +299,7 @@ pub fn operand(values: Values, input: Input, dtype: Scalar, n: usize, rng: &mut 
         width => low + rng.below(width as usize) as i64,
     };
     let float = |v: f64| Num::Float(v).to_bits(dtype);
+    let specials = special(dtype);
     let mut elements: Vec<u64> = (0..n)
         .map(|j| match values {
             Values::Index(m) => whole(below(-m, m, rng)),
@@ -309,7 +310,7 @@ pub fn operand(values: Values, input: Input, dtype: Scalar, n: usize, rng: &mut 
             Values::Positive if dtype.is_float() => float(2f64.powf(rng.unit() * 9.0 - 6.0)),
             Values::NearOne => random(Domain::NearOne, dtype, 0, rng),
             _ if input == Input::Exact => exact(Domain::Any, dtype, j, rng),
-            Values::Data if input == Input::Special => *rng.pick(&special(dtype)),
+            Values::Data if input == Input::Special || rng.one_in(16) => *rng.pick(&specials),
             Values::Data => random(Domain::Any, dtype, 0, rng),
             Values::Ascending if dtype.is_float() && rng.one_in(12) => {
                 *rng.pick(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0].map(float))
