@@ -541,7 +541,63 @@ impl Expr {
     }
 }
 
+/// Lanes of one or two vectors of the result's own type, put together: the vectors, and for each
+/// lane its place in both laid end to end.
+pub struct Shuffle {
+    /// The first.
+    pub left: Value,
+    /// The second; the first again if there is only one.
+    pub right: Value,
+    /// Where each lane comes from.
+    pub lanes: Vec<u8>,
+}
+
+impl Shuffle {
+    /// What the parts of a [`Expr::Compose`] of type `ty` are, if they are a shuffle that a device
+    /// may do at once.
+    pub fn of<'a>(
+        parts: &[Value],
+        ty: Type,
+        expr: impl Fn(Value) -> &'a Expr,
+        type_of: impl Fn(Value) -> Type,
+    ) -> Option<Shuffle> {
+        if ty.lanes < 4 || ty.scalar == Scalar::Bool {
+            return None;
+        }
+        let mut sources: Vec<Value> = vec![];
+        let mut lanes = vec![];
+        for part in parts {
+            let Expr::Extract(from, lane) = *expr(*part) else {
+                return None;
+            };
+            if !sources.contains(&from) {
+                sources.push(from);
+            }
+            let which = sources.iter().position(|&s| s == from)? as u8;
+            if which > 1 || type_of(from) != ty {
+                return None;
+            }
+            lanes.push(which * ty.lanes + lane);
+        }
+        Some(Shuffle {
+            left: *sources.first()?,
+            right: *sources.last()?,
+            lanes,
+        })
+    }
+}
+
 impl Kernel {
+    /// The shuffle that a value is.
+    pub fn shuffle(&self, v: Value) -> Option<Shuffle> {
+        match self.expr(v) {
+            Expr::Compose(parts) => {
+                Shuffle::of(parts, self.ty(v), |v| self.expr(v), |v| self.ty(v))
+            }
+            _ => None,
+        }
+    }
+
     /// The expression behind a value.
     pub fn expr(&self, v: Value) -> &Expr {
         &self.exprs[v.0 as usize]

@@ -126,6 +126,22 @@ pub struct Space {
 }
 
 impl Space {
+    /// The axes in the order in which the first operand lies in memory.
+    pub fn sorted(&self) -> Space {
+        let mut order: Vec<usize> = (0..self.dims.len()).collect();
+        order.sort_by_key(|&axis| std::cmp::Reverse(self.strides[0][axis].unsigned_abs()));
+        self.ordered(&order)
+    }
+
+    /// The axes in a given order.
+    pub fn ordered(&self, order: &[usize]) -> Space {
+        let pick = |strides: &Vec<i64>| order.iter().map(|&a| strides[a]).collect();
+        Space {
+            dims: order.iter().map(|&a| self.dims[a]).collect(),
+            strides: self.strides.iter().map(pick).collect(),
+        }
+    }
+
     /// Drops axes of length 1 and merges neighbours that every operand walks as one.
     pub fn collapse(&self) -> Space {
         let mut dims: Vec<usize> = vec![];

@@ -103,6 +103,8 @@ pub enum Need {
     ExtendedAtomic64,
     /// Subgroup operations and identity.
     Subgroups,
+    /// Lanes of two vectors in any order, once for each lane count.
+    Shuffle,
     /// Aligned stores to buffers of 64 bytes and more.
     Stream,
     /// Matrix fragments.
@@ -166,6 +168,8 @@ pub struct Vectors {
     pub compose: &'static str,
     /// Lane `$1` (a hexadecimal digit) of `$0`.
     pub lane: &'static str,
+    /// Lanes `$3` (a list) of `$1` followed by `$2`; `$0` is the unsigned type of the result's size.
+    pub shuffle: &'static str,
     /// Conversion of each lane.
     pub convert: &'static str,
     /// `$0 ? $1 : $2`, where `$0` is a mask of the operands' width.

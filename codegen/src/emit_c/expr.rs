@@ -42,6 +42,9 @@ impl Printer<'_> {
                 self.compose(ty, &text)
             }
             Expr::Compose(parts) => {
+                if let Some(shuffle) = k.shuffle(v) {
+                    return self.shuffle(ty, &shuffle);
+                }
                 let parts: Result<Vec<_>, _> =
                     parts.iter().map(|p| self.lane_operand(*p)).collect();
                 self.compose(ty, &parts?.join(", "))
@@ -305,6 +308,21 @@ impl Printer<'_> {
     pub fn compose(&mut self, ty: Type, lanes: &str) -> Text {
         let template = self.vectors()?.compose;
         self.call(template, ty, &[lanes])
+    }
+
+    fn shuffle(&mut self, ty: Type, shuffle: &Shuffle) -> Text {
+        let mask = match ty.scalar.bytes() {
+            1 => Scalar::U8,
+            2 if ty.scalar != Scalar::F16 || !self.holds_f16_in_f32() => Scalar::U16,
+            8 => Scalar::U64,
+            _ => Scalar::U32,
+        };
+        self.need(Need::Shuffle, ty.lanes);
+        let mask = self.type_name(ty.with(mask))?;
+        let (left, right) = (self.operand(shuffle.left)?, self.operand(shuffle.right)?);
+        let lanes: Vec<String> = shuffle.lanes.iter().map(u8::to_string).collect();
+        let template = self.vectors()?.shuffle;
+        self.call(template, ty, &[&mask, &left, &right, &lanes.join(", ")])
     }
 
     /// A scalar as a lane of a vector: a bool becomes a mask.

@@ -47,6 +47,16 @@ const STREAM: &str = "\
 #endif
 ";
 
+/// Lanes of two vectors. Compilers turn a list of lanes into as many insertions where the built-in is
+/// one or two instructions.
+const SHUFFLE: &str = "\
+#ifdef __clang__
+#define SZ_SHUFFLE$n(m, a, b, $i) __builtin_shufflevector(a, b, $i)
+#else
+#define SZ_SHUFFLE$n(m, a, b, $i) shuffle2(a, b, (m)($i))
+#endif
+";
+
 /// The table.
 pub const OPENCL: Dialect = Dialect {
     name: "opencl",
@@ -74,6 +84,7 @@ pub const OPENCL: Dialect = Dialect {
         (Need::Always, TOUCH),
         (Need::ConvertF16, CONVERT_F16),
         (Need::Stream, STREAM),
+        (Need::Shuffle, SHUFFLE),
     ],
 
     f16: Support::Storage,
@@ -124,6 +135,7 @@ pub const OPENCL: Dialect = Dialect {
     vectors: Some(&Vectors {
         compose: "($t)($0)",
         lane: "$0.s$1",
+        shuffle: "SZ_SHUFFLE$n($0, $1, $2, $3)",
         convert: "convert_$t($0)",
         select: "select($2, $1, $0)",
         min: "min($0, $1)",

@@ -71,8 +71,11 @@ fn uses(kernel: &Kernel) -> Vec<Use> {
             *old = (*old).max(u);
         }
     };
-    for expr in &kernel.exprs {
-        expr.for_each_operand(|v| mark(Use::Computed, &[v]));
+    for (i, expr) in kernel.exprs.iter().enumerate() {
+        match kernel.shuffle(Value(i as u32)) {
+            Some(shuffle) => mark(Use::Computed, &[shuffle.left, shuffle.right]),
+            None => expr.for_each_operand(|v| mark(Use::Computed, &[v])),
+        }
     }
     kernel.for_each_stmt(&mut |stmt| match stmt {
         Stmt::Emit(_) | Stmt::Barrier(_) | Stmt::Frag(FragOp::MulAdd { .. }) => {}
@@ -125,11 +128,12 @@ impl Printer<'_> {
         for (need, piece) in self.dialect.preamble {
             for (_, lanes) in self.needs.iter().filter(|(n, _)| n == need) {
                 let n = suffix(*lanes);
+                let list: Vec<String> = (0..*lanes).map(|i| format!("i{i}")).collect();
                 text += &expand(
                     piece,
                     Args {
                         operands: &[],
-                        named: &[('n', &n), ('g', &group)],
+                        named: &[('n', &n), ('g', &group), ('i', &list.join(", "))],
                     },
                 )?;
             }
@@ -228,6 +232,10 @@ impl Printer<'_> {
 
     fn stmt(&mut self, stmt: &Stmt) -> Result<(), String> {
         match stmt {
+            // A lane that only shuffles take.
+            Stmt::Emit(v)
+                if matches!(self.kernel.expr(*v), Expr::Extract(..))
+                    && self.use_of(*v) == Use::Unused => {}
             Stmt::Emit(v) => {
                 let (ty, text) = (self.value_type(*v)?, self.expr(*v)?);
                 self.line(&format!("const {ty} v{} = {text};", v.0));

@@ -55,6 +55,10 @@ impl Merge<'_> {
         self.types[v.0 as usize]
     }
 
+    fn shuffles(&self, parts: &[Value], ty: Type) -> bool {
+        Shuffle::of(parts, ty, |v| self.expr(v), |v| self.ty(v)).is_some()
+    }
+
     /// Simplifies a value; false if an earlier one stands for it now.
     fn value(&mut self, v: Value) -> bool {
         let mut expr = remap(self.expr(v), |o| self.now(o));
@@ -114,7 +118,11 @@ impl Merge<'_> {
             },
             Expr::Splat(a) | Expr::Extract(a, _) if self.ty(*a) == ty => Some(*a),
             Expr::Extract(a, lane) => match self.expr(*a) {
-                Expr::Compose(parts) => Some(parts[usize::from(*lane)]),
+                // Shuffles of shuffles stay: one by one they are instructions, all in one they are
+                // an insertion for each lane.
+                Expr::Compose(parts) if !self.shuffles(parts, self.ty(*a)) => {
+                    Some(parts[usize::from(*lane)])
+                }
                 Expr::Splat(x) => Some(*x),
                 _ => None,
             },

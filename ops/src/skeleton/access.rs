@@ -226,6 +226,21 @@ impl Reader {
         }
     }
 
+    /// The same leaves, some of them read from elsewhere.
+    pub fn moved<'a>(&self, to: impl Iterator<Item = (&'a usize, &'a Place)>) -> Reader {
+        let mut moved = Reader {
+            places: self.places.clone(),
+            computed: self.computed.clone(),
+        };
+        to.for_each(|(&leaf, &place)| moved.places[leaf] = Some(place));
+        moved
+    }
+
+    /// Where a leaf is read from.
+    pub fn place(&self, leaf: usize) -> Option<Place> {
+        self.places[leaf]
+    }
+
     /// Reads every leaf at `bases[leaf] + column · inner stride`, `lanes` columns wide.
     pub fn read<'a>(
         &'a self,

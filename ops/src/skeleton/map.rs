@@ -4,7 +4,11 @@
 //! does one segment (GPU), or a run of them (CPU, which vectorises inside the item and would drown
 //! in work-groups otherwise). Where only one axis is left, segments are whole vectors and the tail
 //! is one item's scalar loop; else a row's last segment is checked (GPU), or a run is walked row by
-//! row, which saves a division for each segment (CPU).
+//! row, which saves a division for each segment (CPU). Axes are walked in the order in which the
+//! output lies in memory. An input that lies contiguous along another axis than the output does is
+//! read by tiles on a CPU ([`tile`]).
+
+mod tile;
 
 use super::access::{Declared, Inner, Positions, Reader, Scalars, Walk};
 use super::graph::{Graph, Node, Source};
@@ -37,6 +41,12 @@ struct Shape<'a> {
     workgroup: u32,
     lanes: u8,
     runs: bool,
+    /// Rows and columns of a tile.
+    side: u8,
+    /// Columns that are done together in tiles at the edge.
+    tail: u8,
+    /// Leaves that are read by tiles; none where rows are walked.
+    across: Vec<usize>,
 }
 
 /// Runs an expression as one kernel into a tensor of its shape and dtype.
@@ -108,21 +118,38 @@ fn plan<'a>(
         dims: graph.shape.clone(),
         strides,
     }
+    .sorted()
     .collapse();
     if space.dims.is_empty() {
         // One element: an axis of one, along which everything is contiguous.
         space.dims.push(1);
         space.strides.iter_mut().for_each(|s| s.push(1));
     }
+    let tile = match machine.kind {
+        DeviceKind::Cpu => tile::find(graph, &mut space),
+        _ => None,
+    };
     let axes = space.dims.len();
     let inner = space.dims[axes - 1] as u64;
-    let lanes = lanes(machine.kind, graph.widest(), inner);
+    let lanes = match &tile {
+        Some(tile) => tile.side.min(16),
+        None => lanes(machine.kind, graph.widest(), inner),
+    };
+    let side = tile.as_ref().map_or(lanes, |t| t.side);
+    let across = tile.map_or(vec![], |t| t.leaves);
     let linear = axes == 1;
+    // Tiles take several rows at once.
+    let high = match across.is_empty() {
+        true => 1,
+        false => space.dims[axes - 2] as u64,
+    };
     let rows: u64 = space.dims[..axes - 1].iter().map(|&d| d as u64).product();
+    let bands = high.div_ceil(if across.is_empty() { 1 } else { side.into() });
+    let rows = rows / high * bands;
     let segments = if linear {
         inner / u64::from(lanes)
     } else {
-        inner.div_ceil(lanes.into())
+        inner.div_ceil(side.into())
     };
     let total = rows * segments;
     let runs = machine.kind == DeviceKind::Cpu;
@@ -144,6 +171,10 @@ fn plan<'a>(
     }
     if !linear {
         p.index(("segments", 0, 0), index, count(segments));
+        if !across.is_empty() {
+            p.index(("high", 0, 0), index, count(high));
+            p.index(("bands", 0, 0), index, count(bands));
+        }
         for (axis, &d) in space.dims.iter().enumerate().take(axes - 1).skip(1) {
             p.index(("dim", axis, 0), index, d as i64);
         }
@@ -173,6 +204,12 @@ fn plan<'a>(
         workgroup,
         lanes,
         runs,
+        side,
+        tail: match inner % u64::from(side) {
+            0 => lanes,
+            rest => lanes.min(1 << rest.trailing_zeros()),
+        },
+        across,
     };
     // Item 0 does the tail, so there is one even where no whole vector is.
     let groups = machine.grid(items.max(1).div_ceil(workgroup.into()));
@@ -198,6 +235,8 @@ struct Body<'a> {
     params: Declared,
     out: Place,
     reader: Reader,
+    /// For each leaf in `across`: a tile of it, its rows along the output's.
+    tiles: Vec<Place>,
 }
 
 fn build(
@@ -210,6 +249,12 @@ fn build(
     let out = b.buffer("out", graph.dtype, Access::ReadWrite);
     let reader = Reader::declare(&mut b, graph, Some((out, &shape.shared)));
     let params = scalars.declare(&mut b);
+    let side = u32::from(shape.side);
+    let tile = |&leaf: &usize| {
+        let dtype = graph.leaves[leaf].dtype;
+        b.private(&format!("tile{leaf}"), dtype, side * side)
+    };
+    let tiles = shape.across.iter().map(tile).collect();
     let body = Body {
         graph,
         shape,
@@ -217,6 +262,7 @@ fn build(
         params,
         out,
         reader,
+        tiles,
     };
     body.items(&mut b);
     b.finish()
@@ -238,6 +284,9 @@ impl Body<'_> {
             let end = b.add(start, run);
             let end = x.min(b, end, total);
             let one = x.int(b, 1);
+            if !self.shape.across.is_empty() {
+                return b.for_(start, end, one, false, |b, task| self.tile(b, task));
+            }
             if self.shape.axes > 1 {
                 return self.rows(b, start, end);
             }
@@ -340,8 +389,21 @@ impl Body<'_> {
     }
 
     fn elements(&self, b: &mut Builder, bases: &[Value], column: Value, lanes: u8) {
-        let last = self.shape.axes - 1;
         let walks = &self.shape.walks;
+        self.elements_of(b, &self.reader, walks, bases, column, lanes);
+    }
+
+    /// The columns from `column` on, where leaves may come from elsewhere.
+    fn elements_of(
+        &self,
+        b: &mut Builder,
+        reader: &Reader,
+        walks: &[Walk],
+        bases: &[Value],
+        column: Value,
+        lanes: u8,
+    ) {
+        let last = self.shape.axes - 1;
         let strides: Vec<Option<Value>> = (0..walks.len())
             .map(|i| {
                 self.params
@@ -349,9 +411,7 @@ impl Body<'_> {
                     .filter(|_| walks[i].inner == Inner::Any)
             })
             .collect();
-        let leaves = self
-            .reader
-            .read(b, &walks[1..], &strides[1..], &bases[1..], column, lanes);
+        let leaves = reader.read(b, &walks[1..], &strides[1..], &bases[1..], column, lanes);
         let result = self.graph.build(b, &leaves, &self.params);
         debug_assert_eq!(b.ty(result).scalar, compute_kind(self.graph.dtype));
         let result = b.cast(result, self.graph.dtype, CastMode::Saturate);
