@@ -253,7 +253,12 @@ impl Expr {
     /// # Errors
     /// [`Error::UnknownOp`], or as the operator's function in [`crate::ops`].
     pub fn map(name: &str, inputs: &[Expr]) -> Result<Expr> {
-        let row = table::row(name)?;
+        Expr::apply(table::row(name)?, inputs)
+    }
+
+    /// A map operator by its row.
+    pub(crate) fn apply(row: &'static table::Row, inputs: &[Expr]) -> Result<Expr> {
+        let name = row.name;
         let Kind::Map(op) = row.kind else {
             return Err(Error::UnknownOp {
                 name: name.to_string(),

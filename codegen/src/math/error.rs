@@ -219,14 +219,34 @@ pub fn erfc(b: &mut Builder, x: Value) -> Value {
     })
 }
 
+/// The complement without its exponential, `e^x²·erfc x`, for x not below 0.
+pub fn erfcx(b: &mut Builder, x: Value) -> Value {
+    formula(b, [x], |[x]| {
+        let bound = x.pick(11.0, 28.0);
+        let far = x.gt(bound);
+        // The asymptotic series, whose next term is below 2^-38 at 11 and 2^-57 at 28.
+        let z = 0.5 / (x * x);
+        let series: &[f64] = &[1.0, -1.0, 3.0, -15.0, 105.0, -945.0, 10395.0];
+        let beyond = z.poly(series) / (x * ROOT_PI);
+        far.select(beyond, scaled_complement(far.select(bound, x)))
+    })
+}
+
+/// `√π`.
+const ROOT_PI: f64 = 1.772_453_850_905_516;
+
 /// `erfc a` for a from 0 to 11 (f64: 28).
 fn complement(a: Term<'_>) -> Term<'_> {
     let square = Pair::product(a, a);
     let (n, r) = reduced(-square.hi);
+    (of_small(r - square.lo) * scaled_complement(a)).scaled(n.whole())
+}
+
+/// `e^a²·erfc a`.
+fn scaled_complement(a: Term<'_>) -> Term<'_> {
     let k = a.pick(2.0, 4.0);
     let q = (a - k) / (a + k);
-    let scale = q.poly(q.pick(ERFC[0], ERFC[1])) / a.mul_add(2.0, 1.0);
-    (of_small(r - square.lo) * scale).scaled(n.whole())
+    q.poly(q.pick(ERFC[0], ERFC[1])) / a.mul_add(2.0, 1.0)
 }
 
 /// The inverse of the error function; infinite at ±1, NaN beyond.

@@ -28,7 +28,7 @@ mod root;
 pub mod term;
 mod trigonometry;
 
-pub use error::{erf, erfc, erfinv};
+pub use error::{erf, erfc, erfcx, erfinv};
 pub use exp::{exp, exp2, exp10, expm1};
 pub use gamma::{lgamma, tgamma};
 pub use hyperbolic::{acosh, asinh, atanh, cosh, sinh, tanh};

@@ -4,8 +4,11 @@
 //! nothing wider exists in hardware, so [`dd`] holds numbers in two f64, [`elementary`] has
 //! exponentials and logarithms of them, and results are rounded to f64 once.
 
+pub mod activation;
 pub mod dd;
 pub mod elementary;
+pub mod quantise;
+pub mod random;
 pub mod special;
 pub mod trigonometry;
 

@@ -32,7 +32,7 @@ pub mod trigonometry;
 
 /// The functions of all rows: what users call.
 pub mod functions {
-    pub use super::activation::functions::*;
+    pub use super::activation::{functions::*, halves};
     pub use super::arithmetic::functions::*;
     pub use super::bitwise::functions::*;
     pub use super::cast::functions::*;

@@ -1,4 +1,6 @@
-//! Reductions of statistics: norms, variance, log-sums, counts, extremes with their positions.
+//! Reductions of statistics: norms, variance, logarithms of sums, counts, extremes with their positions.
+
+pub mod logs;
 
 use super::call::{Array, Attrs, Call};
 use super::reduction::{ARGMAX, ARGMIN, SUM, exact_sum, position, reductions};
@@ -49,6 +51,8 @@ pub const ROWS: &[&Row] = &[
         }),
         limit: sum_limit,
     },
+    &logs::LOG_SUM,
+    &logs::LOGSUMEXP,
     &Row {
         name: "var",
         doc: "Variance, `Σ(x - mean)² / n`, in one pass (Welford's means, joined as Chan does). NaN of nothing, and where an element is infinite.",
@@ -420,6 +424,10 @@ reductions! {
     norm_l2;
     /// Sum of squares; integers wrap.
     sum_squares;
+    /// `log Σx`.
+    log_sum;
+    /// `log Σe^x`; overflows where the result does.
+    logsumexp;
     /// Number of elements that are not zero, as i64.
     count_nonzero;
     functions {
