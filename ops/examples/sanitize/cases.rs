@@ -32,7 +32,7 @@ impl Suite {
     }
 
     /// Runs one case on both devices; a case is at least one launch.
-    fn case(&mut self, name: &str, work: impl Fn(&Context) -> Result<Tensor>) -> Outcome<()> {
+    pub fn case(&mut self, name: &str, work: impl Fn(&Context) -> Result<Tensor>) -> Outcome<()> {
         let (got, log) = self.tested.trace(|| work(&self.tested)?.read_bytes());
         let got = got.map_err(|e| format!("{name}: {e}"))?;
         let expected = work(&self.oracle)?.read_bytes()?;
@@ -51,7 +51,7 @@ impl Suite {
     }
 
     /// The dtypes that the device has.
-    fn dtypes(&self) -> Vec<Scalar> {
+    pub fn dtypes(&self) -> Vec<Scalar> {
         let target = &self.tested.device().caps().target;
         let has = |s: &Scalar| target.support(*s) != Support::Missing;
         Scalar::ALL.into_iter().filter(has).collect()
@@ -74,7 +74,7 @@ impl Suite {
 }
 
 /// Whole numbers between -3 and 3 (0 to 6 where there is no sign), in no short period.
-fn data(ctx: &Context, dtype: Scalar, shape: &[usize]) -> Result<Tensor> {
+pub fn data(ctx: &Context, dtype: Scalar, shape: &[usize]) -> Result<Tensor> {
     let least = i128::from(dtype.is_float() || dtype.is_signed_int()) * -3;
     let n: usize = shape.iter().product();
     let mut bytes = Vec::with_capacity(n * dtype.bytes());

@@ -1,4 +1,4 @@
-//! Runs a representative set of kernels on one device, to be watched by a sanitizer: both
+//! Runs a representative set of kernels on one device, to be watched by a sanitizer: the
 //! skeletons in every shape that they have, every tail, every dtype.
 //!
 //! `sanitize opencl:0` runs the set and compares every result, bit for bit, with the built-in
@@ -8,6 +8,7 @@
 
 mod cases;
 mod faults;
+mod ordered;
 
 use cases::Suite;
 use std::process::ExitCode;
@@ -55,6 +56,9 @@ fn run(device: &str) -> Outcome<()> {
     cases::casts(&mut suite)?;
     cases::views(&mut suite)?;
     cases::reductions(&mut suite)?;
+    ordered::scans(&mut suite)?;
+    ordered::sorts(&mut suite)?;
+    ordered::runs(&mut suite)?;
     suite.close()?;
     heard()
 }

@@ -242,7 +242,7 @@ fn plan<'a>(
     let cpu = machine.kind == DeviceKind::Cpu;
     let units = u64::from(machine.units);
     let block = match way {
-        Way::Sweep if cpu => (rows / (4 * units)).clamp(256, BLOCK),
+        Way::Sweep if cpu => (rows / (2 * units)).clamp(256, BLOCK),
         _ => 1,
     };
     let block = block.next_multiple_of(lanes.into());
@@ -270,6 +270,8 @@ fn plan<'a>(
         Way::Sweep => (256, 16_384),
     };
     let busy = match (machine.kind, way) {
+        // The longer a block's rows, the better they are read ahead.
+        (DeviceKind::Cpu, Way::Sweep) => 2 * units,
         (DeviceKind::Cpu, _) | (_, Way::Group) => 4 * units,
         _ => 4 * units * u64::from(workgroup),
     };

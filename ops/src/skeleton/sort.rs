@@ -29,7 +29,7 @@ pub(crate) fn sort_rows(
         Ok(_) => Scalar::U32,
         Err(_) => Scalar::U64,
     };
-    let short = n <= 64 || rows.saturating_mul(n).saturating_mul(n) <= 1 << 20;
+    let short = n <= 256 || rows.saturating_mul(n).saturating_mul(n) <= 1 << 20;
     if short {
         return rank::sort(op, keys, positions.then_some(counting));
     }
