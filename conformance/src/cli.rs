@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::child::Shard;
+use crate::measure::bound_text;
 use crate::plan::{self, Profile};
 use crate::report::baseline::{self, Change};
 use crate::report::{self, Device, Report};
@@ -294,7 +295,11 @@ fn summary(report: &Report, changes: &[Change], compared: bool) {
                 let inputs = w.inputs.join(", ");
                 println!(
                     "    error {error}, limit {} {}; at {:?} of ({inputs}): expected {}, got {}",
-                    r.limit, r.unit, w.index, w.expected, w.got
+                    bound_text(r.limit),
+                    r.unit,
+                    w.index,
+                    w.expected,
+                    w.got
                 );
             }
             println!("    {}", case.repro);

@@ -13,6 +13,7 @@ use crate::watch::{FILL, Watch};
 use std::sync::Arc;
 use std::time::Instant;
 use suanzi_backends::{Context, registry};
+use suanzi_ops::table::Limit;
 use suanzi_ops::{Error, Expr, Num, Scalar, Tensor};
 
 /// An opened device, ready to run cases.
@@ -257,6 +258,7 @@ impl Bench {
         let mut alternatives: Option<Vec<Expected>> = None;
         let mut worst: Option<(f64, usize)> = None;
         let bound = measure::bound(outcome.limit);
+        let mut unlike = 0;
         for (i, (want, &bits)) in expected.iter().zip(&got).enumerate() {
             let Some(mut sample) = measure(outcome.dtype, outcome.limit, *want, bits) else {
                 continue;
@@ -277,9 +279,17 @@ impl Bench {
                 }
             }
             result.histogram.add(sample.ulp);
+            if outcome.limit == Limit::Measured && !sample.error.is_finite() {
+                unlike += 1;
+                continue;
+            }
             if worst.is_none_or(|(error, _)| sample.error > error) {
                 worst = Some((sample.error, i));
             }
+        }
+        if unlike > 0 {
+            result.detail =
+                format!("{unlike} results are not finite where the reference is, or the reverse");
         }
         let Some((error, i)) = worst else {
             return Ok(());

@@ -38,6 +38,7 @@ pub struct Sample {
 pub fn bound(limit: Limit) -> f64 {
     match limit {
         Limit::Exact => 0.0,
+        Limit::Measured => f64::MAX,
         Limit::Ulp(c)
         | Limit::UlpAbove(c, _)
         | Limit::Sum(c)
@@ -46,10 +47,19 @@ pub fn bound(limit: Limit) -> f64 {
     }
 }
 
+/// The number of a limit, for people.
+pub fn bound_text(bound: f64) -> String {
+    match bound {
+        f64::MAX => "none".into(),
+        bound => bound.to_string(),
+    }
+}
+
 /// The unit that errors under this limit are given in.
 pub fn unit(limit: Limit) -> &'static str {
     match limit {
         Limit::Exact | Limit::Ulp(_) => "ulp",
+        Limit::Measured => "ulp, measured",
         Limit::UlpAbove(..) => "ulp, at least of the limit's magnitude",
         Limit::Sum(_) => "eps*sum|x|",
         Limit::Mean(_) => "eps*mean|x|",
@@ -80,7 +90,7 @@ pub fn measure(dtype: Scalar, limit: Limit, want: Expected, got: u64) -> Option<
     let ulp = ulp_error(dtype, reference, result);
     let error = match limit {
         Limit::Exact => exact,
-        Limit::Ulp(_) => ulp,
+        Limit::Ulp(_) | Limit::Measured => ulp,
         Limit::UlpAbove(_, least) => {
             let unit = ulp_at(dtype, reference.abs().max(least));
             difference(dtype, reference, result) / unit

@@ -93,6 +93,8 @@ pub enum Need {
     F64,
     /// f16 in memory.
     F16,
+    /// Floats rounded to whole numbers.
+    Round,
     /// Conversions between f32 and f16 outside of aligned accesses, once for each lane count.
     ConvertF16,
     /// f16 arithmetic.

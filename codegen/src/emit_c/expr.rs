@@ -112,10 +112,16 @@ impl Printer<'_> {
                 let size = self.call(self.vectors()?.abs, ty, &[a])?;
                 self.bitcast_text(&size, ty.with(ty.scalar.to_unsigned()), ty)
             }
-            Floor => self.call(math.floor, ty, &[a]),
-            Ceil => self.call(math.ceil, ty, &[a]),
+            Floor | Ceil | Rint => {
+                self.need(Need::Round, 1);
+                let template = match op {
+                    Floor => math.floor,
+                    Ceil => math.ceil,
+                    _ => math.rint,
+                };
+                self.call(template, ty, &[a])
+            }
             Trunc => self.call(math.trunc, ty, &[a]),
-            Rint => self.call(math.rint, ty, &[a]),
             Sqrt => self.call(math.sqrt, ty, &[a]),
             Popcount | Clz if ty.scalar.bytes() < 4 => self.unlegalised(op, ty),
             Popcount => self.call(self.dialect.popcount[wide], ty, &[a]),

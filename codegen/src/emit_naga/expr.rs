@@ -15,10 +15,21 @@ const INTRINSICS: &[(&str, MathFunction)] = &[
     ("native_exp2", MathFunction::Exp2),
     ("native_log", MathFunction::Log),
     ("native_log2", MathFunction::Log2),
+    ("native_rsqrt", MathFunction::InverseSqrt),
+    ("native_sinh", MathFunction::Sinh),
+    ("native_cosh", MathFunction::Cosh),
+    ("native_tanh", MathFunction::Tanh),
+    ("native_asinh", MathFunction::Asinh),
+    ("native_acosh", MathFunction::Acosh),
+    ("native_atanh", MathFunction::Atanh),
     ("native_sin", MathFunction::Sin),
     ("native_cos", MathFunction::Cos),
-    ("native_tanh", MathFunction::Tanh),
-    ("native_rsqrt", MathFunction::InverseSqrt),
+    ("native_tan", MathFunction::Tan),
+    ("native_asin", MathFunction::Asin),
+    ("native_acos", MathFunction::Acos),
+    ("native_atan", MathFunction::Atan),
+    ("native_atan2", MathFunction::Atan2),
+    ("native_pow", MathFunction::Pow),
 ];
 
 fn is_int(kind: naga::ScalarKind) -> bool {
@@ -300,10 +311,11 @@ impl Lowerer<'_> {
     }
 
     fn intrinsic(&mut self, name: &str, ty: Type, args: &[Value]) -> Check<Handle<Expression>> {
-        let [a] = args else {
-            return Err(format!("intrinsic `{name}` of {} arguments", args.len()));
-        };
-        let a = self.value(*a)?;
+        let args: Check<Vec<_>> = args.iter().map(|a| self.value(*a)).collect();
+        let args = args?;
+        let (&a, rest) = args
+            .split_first()
+            .ok_or_else(|| format!("intrinsic `{name}` of no arguments"))?;
         if name == "native_recip" {
             let one = match ty.scalar {
                 Scalar::F16 => half::f16::ONE.to_bits().into(),
@@ -317,7 +329,7 @@ impl Lowerer<'_> {
             Some(_) if ty.scalar == Scalar::F64 && name != "native_rsqrt" => {
                 Err(format!("Vulkan has no `{name}` of f64"))
             }
-            Some((_, fun)) => Ok(self.math(*fun, a, &[])),
+            Some((_, fun)) => Ok(self.math(*fun, a, rest)),
             None => Err(format!("Vulkan has no `{name}`")),
         }
     }

@@ -80,7 +80,10 @@ impl<'t> Term<'t> {
     /// for f32 and for f64, where the upper part has 12 zero bits, so that n times it is exact.
     pub fn minus_multiple(self, n: Term<'t>, c: [(f64, f64); 2]) -> Term<'t> {
         let (hi, lo) = self.pick(c[0], c[1]);
-        n.mul_add(-lo, n.mul_add(-hi, self).fence())
+        // Without an fma, the two sums must not be joined.
+        let near = n.mul_add(-hi, self);
+        let near = if self.is_wide() { near.fence() } else { near };
+        n.mul_add(-lo, near)
     }
 
     /// The upper half of the mantissa: 12 bits of f32, 26 of f64. Products of such halves are exact.

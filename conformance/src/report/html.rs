@@ -2,7 +2,7 @@
 
 use super::baseline::Change;
 use super::{Device, Entry, Report, escape};
-use crate::measure::{BUCKETS, Histogram};
+use crate::measure::{BUCKETS, Histogram, bound_text};
 use crate::result::Status;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -154,7 +154,7 @@ fn failures(out: &mut String, device: &Device) {
             r.status.name(),
             r.status.name(),
             escape(&r.id),
-            r.limit,
+            bound_text(r.limit),
             escape(&r.unit),
             escape(&worst),
             escape(&r.detail),
@@ -270,7 +270,7 @@ fn grid<'a>(
                 dtype,
                 cases.len(),
                 worst.name(),
-                first.limit,
+                bound_text(first.limit),
                 escape(&first.unit),
             );
         }
@@ -320,8 +320,9 @@ fn accuracy(out: &mut String, device: &Device) {
         let total: u64 = histogram.0.iter().sum();
         let _ = write!(
             out,
-            "<tr><td>{}<td>{dtype}<td class=n>{error:.3}<td class=n>{limit} {}",
+            "<tr><td>{}<td>{dtype}<td class=n>{error:.3}<td class=n>{} {}",
             escape(op),
+            bound_text(limit),
             escape(unit)
         );
         for &n in &histogram.0 {

@@ -17,6 +17,7 @@ pub mod index;
 pub mod layout;
 pub mod logic;
 pub mod math;
+pub mod native;
 pub mod quantise;
 pub mod random;
 pub mod reduction;
@@ -41,6 +42,7 @@ pub mod functions {
     pub use super::layout::functions::*;
     pub use super::logic::functions::*;
     pub use super::math::functions::*;
+    pub use super::native::functions as native;
     pub use super::quantise::functions::*;
     pub use super::random::functions::*;
     pub use super::reduction::functions::*;
@@ -240,6 +242,9 @@ pub enum Limit {
     /// As `Ulp`, but where the reference is smaller than the second number, units of that: for
     /// functions that cross zero where their argument does not.
     UlpAbove(f64, f64),
+    /// Units in the last place, as many as there are: the worst is reported, and how many results are
+    /// not finite where the reference is, or the reverse. No value is a failure.
+    Measured,
     /// For sums of n terms: `c · eps · Σ|x|` of the accumulator kind, and half a unit in the last
     /// place of the result's dtype. A row's `scale` may stand in the place of `Σ|x|`.
     Sum(f64),
@@ -258,6 +263,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         math::ROWS,
         trigonometry::ROWS,
         special::ROWS,
+        native::ROWS,
         activation::ROWS,
         logic::ROWS,
         bitwise::ROWS,
