@@ -23,11 +23,11 @@ pub fn of(case: &Case, row: &Row) -> Option<Map> {
     (all && chunk).then_some(op)
 }
 
-/// Unary operators from f32 to f32 that are not exact by construction.
+/// Unary operators from f32 to f32 that are not exact by construction, and have a limit.
 pub fn takes(row: &Row) -> Option<Map> {
     let Kind::Map(op) = row.kind else { return None };
     let unary = op.inputs == Inputs::Same(1) && op.output == Output::Same;
-    let inexact = (row.limit)(Scalar::F32) != Limit::Exact;
+    let inexact = !matches!((row.limit)(Scalar::F32), Limit::Exact | Limit::Measured);
     (unary && inexact && row.dtypes.contains(&Scalar::F32)).then_some(op)
 }
 

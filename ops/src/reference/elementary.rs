@@ -249,7 +249,7 @@ pub fn asinh(x: f64) -> f64 {
 /// Inverse hyperbolic cosine.
 pub fn acosh(x: f64) -> f64 {
     match x {
-        _ if !(x >= 1.0) || x.is_infinite() => x.acosh(),
+        _ if x.is_nan() || x < 1.0 || x.is_infinite() => x.acosh(),
         _ if x > 1e30 => (log_dd(x.into()) + Dd::LN_2).rounded(),
         _ => {
             let t = Dd::sum(x, -1.0);
@@ -262,7 +262,7 @@ pub fn acosh(x: f64) -> f64 {
 pub fn atanh(x: f64) -> f64 {
     let a = x.abs();
     let y = match a {
-        _ if !(a < 1.0) => return x.atanh(),
+        _ if a.is_nan() || a >= 1.0 => return x.atanh(),
         _ if is_negligible(a) => a,
         _ => {
             let below = Dd::sum(1.0, -a);
