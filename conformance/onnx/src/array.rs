@@ -2,6 +2,7 @@
 
 use crate::error::{Result, malformed, uncovered};
 use crate::proto;
+use suanzi_ops::ops::Float8;
 use suanzi_ops::{Num, Scalar};
 
 /// The kind of the elements of an ONNX tensor.
@@ -9,14 +10,15 @@ use suanzi_ops::{Num, Scalar};
 pub enum Elem {
     /// One that is a dtype here too.
     Plain(Scalar),
-    /// Codes of 8-bit floats: `FLOAT8E4M3FN`.
-    F8E4M3,
-    /// Codes of 8-bit floats: `FLOAT8E5M2`.
-    F8E5M2,
-    /// Signed 4-bit integers.
-    I4,
-    /// Unsigned 4-bit integers.
-    U4,
+    /// Codes of 8-bit floats.
+    F8(Float8),
+    /// Integers of 2 or 4 bits, each held in a byte.
+    Small {
+        /// How many.
+        bits: u8,
+        /// Whether the topmost is the sign.
+        signed: bool,
+    },
 }
 
 /// A row-major tensor.
@@ -50,20 +52,28 @@ impl Elem {
             12 => Scalar::U32,
             13 => Scalar::U64,
             16 => Scalar::Bf16,
-            17 => return Ok(Elem::F8E4M3),
-            19 => return Ok(Elem::F8E5M2),
-            21 => return Ok(Elem::U4),
-            22 => return Ok(Elem::I4),
+            17 => return Ok(Elem::F8(Float8::E4m3fn)),
+            18 => return Ok(Elem::F8(Float8::E4m3fnuz)),
+            19 => return Ok(Elem::F8(Float8::E5m2)),
+            20 => return Ok(Elem::F8(Float8::E5m2fnuz)),
+            21 => return Ok(Elem::small(4, false)),
+            22 => return Ok(Elem::small(4, true)),
+            25 => return Ok(Elem::small(2, false)),
+            26 => return Ok(Elem::small(2, true)),
             n => return Err(uncovered(format!("the element type number {n}"))),
         }))
     }
 
-    /// The dtype that holds it on a device: a byte for each 8-bit float or 4-bit integer.
+    fn small(bits: u8, signed: bool) -> Elem {
+        Elem::Small { bits, signed }
+    }
+
+    /// The dtype that holds it on a device: a byte for what has 8 bits or fewer.
     pub fn storage(self) -> Scalar {
         match self {
             Elem::Plain(dtype) => dtype,
-            Elem::F8E4M3 | Elem::F8E5M2 | Elem::U4 => Scalar::U8,
-            Elem::I4 => Scalar::I8,
+            Elem::Small { signed: true, .. } => Scalar::I8,
+            Elem::Small { signed: false, .. } | Elem::F8(_) => Scalar::U8,
         }
     }
 }
@@ -87,19 +97,18 @@ impl Array {
             Some(raw) => raw.clone(),
             None => typed_bytes(tensor, elem.storage()),
         };
-        // Two 4-bit integers to a byte; the last half may be unused.
-        let packed = matches!(elem, Elem::I4 | Elem::U4);
-        let expected = match packed {
-            true => Some(count.div_ceil(2)),
-            false => count.checked_mul(elem.storage().bytes()),
+        // Small integers share bytes, and the end of the last one may be unused.
+        let expected = match elem {
+            Elem::Small { bits, .. } => Some(count.div_ceil(usize::from(8 / bits))),
+            _ => count.checked_mul(elem.storage().bytes()),
         };
         if expected != Some(stored.len()) {
             let why = format!("{} bytes of elements do not fill {shape:?}", stored.len());
             return Err(malformed(why));
         }
-        let bytes = match packed {
-            true => nibbles(&stored, elem == Elem::I4).take(count).collect(),
-            false => stored,
+        let bytes = match elem {
+            Elem::Small { bits, signed } => unpacked(&stored, bits, signed).take(count).collect(),
+            _ => stored,
         };
         Ok(Array { elem, shape, bytes })
     }
@@ -134,16 +143,18 @@ fn low_bytes(values: impl Iterator<Item = i64>, dtype: Scalar) -> Vec<u8> {
     values.flat_map(low).collect()
 }
 
-/// The two 4-bit integers of each byte, the low one first, each as a byte of its own.
-fn nibbles(bytes: &[u8], signed: bool) -> impl Iterator<Item = u8> {
-    let extend = move |n: u8| {
-        if signed {
-            ((n << 4) as i8 >> 4) as u8
-        } else {
-            n
+/// The small integers of each byte, the lowest first, each as a byte of its own.
+fn unpacked(bytes: &[u8], bits: u8, signed: bool) -> impl Iterator<Item = u8> {
+    let unused = 8 - bits;
+    let each = move |byte: u8, at: u8| {
+        let top = byte << (unused - at);
+        match signed {
+            true => (top as i8 >> unused) as u8,
+            false => top >> unused,
         }
     };
+    let places = move || (0..8).step_by(bits.into());
     bytes
         .iter()
-        .flat_map(move |b| [extend(b & 15), extend(b >> 4)])
+        .flat_map(move |&b| places().map(move |at| each(b, at)))
 }

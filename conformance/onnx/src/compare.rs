@@ -3,6 +3,7 @@
 
 use crate::array::{Array, Elem};
 use suanzi_ops::Num;
+use suanzi_ops::ops::Float8;
 
 /// Relative and absolute tolerance of ONNX's runner, for every node case.
 const RELATIVE: f64 = 1e-3;
@@ -10,18 +11,19 @@ const ABSOLUTE: f64 = 1e-7;
 
 /// What is wrong with a result, if anything is.
 pub fn difference(got: &Array, expected: &Array, exact: bool) -> Option<String> {
-    if got.elem != expected.elem {
-        let (got, expected) = (got.elem, expected.elem);
-        return Some(format!("the elements are {got:?}, expected {expected:?}"));
+    let kind = got.elem;
+    if kind != expected.elem {
+        let expected = expected.elem;
+        return Some(format!("the elements are {kind:?}, expected {expected:?}"));
     }
     if got.shape != expected.shape {
         let (got, expected) = (&got.shape, &expected.shape);
         return Some(format!("the shape is {got:?}, expected {expected:?}"));
     }
-    let close = matches!(got.elem, Elem::Plain(d) if d.is_float()) && !exact;
-    let wrong = |(got, expected): (Num, Num)| match close {
-        true => !near(got.float(), expected.float()),
-        false => !same(got, expected),
+    let wrong = |(got, expected): (Num, Num)| match (kind, exact) {
+        (Elem::F8(format), _) => got != expected && !both_nan(format, got, expected),
+        (Elem::Plain(dtype), false) if dtype.is_float() => !near(got.float(), expected.float()),
+        _ => !same(got, expected),
     };
     let mut pairs = got.numbers().zip(expected.numbers()).enumerate();
     let (at, (got, expected)) = pairs.find(|&(_, pair)| wrong(pair))?;
@@ -42,4 +44,16 @@ fn same(got: Num, expected: Num) -> bool {
         (Num::Float(g), Num::Float(e)) => (g.is_nan() && e.is_nan()) || g.to_bits() == e.to_bits(),
         _ => got == expected,
     }
+}
+
+/// Whether two codes of 8-bit floats are NaN, which all count as equal.
+fn both_nan(format: Float8, got: Num, expected: Num) -> bool {
+    [got, expected].into_iter().all(|code| {
+        let magnitude = code.int() & 0x7f;
+        match format {
+            Float8::E4m3fn => magnitude == 0x7f,
+            Float8::E5m2 => magnitude > 0x7c,
+            Float8::E4m3fnuz | Float8::E5m2fnuz => code.int() == 0x80,
+        }
+    })
 }

@@ -12,6 +12,7 @@ use suanzi_onnx::compare::difference;
 use suanzi_onnx::manifest::{Manifest, OURS};
 use suanzi_onnx::ops;
 use suanzi_ops::Scalar;
+use suanzi_ops::ops::Float8;
 
 fn array(shape: &[i64], values: &[f32]) -> Array {
     Array::from_proto(&floats(shape, values)).unwrap()
@@ -43,6 +44,15 @@ fn differences_are_seen() {
     assert_eq!(difference(&odd, &odd, false), None);
     assert!(difference(&odd, &array(&[2], &[0.0, f32::INFINITY]), false).is_some());
     assert!(difference(&odd, &array(&[2], &[f32::NAN, 3e38]), false).is_some());
+    // All NaN of an 8-bit float are equal, and nothing else is.
+    let code = |byte| Array {
+        elem: Elem::F8(Float8::E5m2),
+        shape: vec![1],
+        bytes: vec![byte],
+    };
+    assert_eq!(difference(&code(0x7d), &code(0xff), true), None);
+    assert!(difference(&code(0x7c), &code(0x7d), true).is_some());
+    assert!(difference(&code(0x00), &code(0x80), true).is_some());
     let whole = |byte| Array {
         elem: Elem::Plain(Scalar::I8),
         shape: vec![1],

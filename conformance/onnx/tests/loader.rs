@@ -76,12 +76,21 @@ fn elements_are_found_in_every_field() {
         ..base(10, &[1])
     };
     assert_eq!(read(half), [Num::Float(1.0)]);
+    let pairs = proto::Tensor {
+        raw: Some(vec![0b11_10_01_00, 0b10]),
+        ..base(26, &[5])
+    };
+    assert_eq!(read(pairs), ints(&[0, 1, -2, -1, -2]));
     let nibbles = proto::Tensor {
         raw: Some(vec![0xf1, 0x08]),
         ..base(22, &[3])
     };
     let array = Array::from_proto(&nibbles).unwrap();
-    assert_eq!(array.elem, Elem::I4);
+    let elem = Elem::Small {
+        bits: 4,
+        signed: true,
+    };
+    assert_eq!(array.elem, elem);
     assert_eq!(array.numbers().collect::<Vec<_>>(), ints(&[1, -1, -8]));
     assert_eq!(
         read(proto::Tensor {

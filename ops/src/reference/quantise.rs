@@ -169,7 +169,6 @@ pub fn to_f8(format: Float8, x: f64, saturate: bool) -> u8 {
         .unwrap_or(0);
     let out = nearest > most || x.is_infinite();
     match (out, saturate) {
-        (true, true) if x.is_infinite() && uz => nan,
         (true, true) => sign | most as u8,
         (true, false) => match format {
             Float8::E4m3fn => sign | 0x7f,

@@ -31,6 +31,7 @@ pub const OPS: &[Op] = &[
     op("Asinh", |c| out(ops::asinh(c.e(0)?))),
     op("Acosh", |c| out(ops::acosh(c.e(0)?))),
     op("Atanh", |c| out(ops::atanh(c.e(0)?))),
+    op("Erf", |c| out(ops::erf(c.e(0)?))),
     op("Sin", |c| out(ops::sin(c.e(0)?))),
     op("Cos", |c| out(ops::cos(c.e(0)?))),
     op("Tan", |c| out(ops::tan(c.e(0)?))),

@@ -13,6 +13,7 @@ pub const OPS: &[Op] = &[
     view("Flatten", flatten),
     view("Squeeze", squeeze),
     view("Unsqueeze", unsqueeze),
+    view("Dropout", dropout),
     view("Constant", constant),
     view("ConstantOfShape", constant_of_shape),
     view("Shape", shape_of),
@@ -144,6 +145,19 @@ fn unsqueeze(c: &Call) -> Result<Vec<Value>> {
         x = x.unsqueeze(a as i64)?;
     }
     same(c, x)
+}
+
+/// Where nothing is dropped: the input, and a mask that keeps all. ONNX fixes no generator for the
+/// other cases.
+fn dropout(c: &Call) -> Result<Vec<Value>> {
+    let x = c.x(0)?;
+    let training = c.number_at(2)?.is_some_and(Num::bool);
+    let ratio = c.number_at(1)?.map_or(0.5, Num::float);
+    if training && ratio > 0.0 {
+        return c.unknown("a random mask");
+    }
+    let mask = ops::fill(c.ctx, Scalar::Bool, x.shape(), Num::Bool(true))?;
+    Ok([same(c, x.clone())?, vec![mask.into()]].concat())
 }
 
 fn constant(c: &Call) -> Result<Vec<Value>> {

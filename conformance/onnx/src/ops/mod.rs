@@ -4,11 +4,13 @@
 //! Nothing here computes elements on the host. Only what *says how* to compute (axes, shapes,
 //! sizes, scales) is read back, because our operators take it as arguments.
 
+mod activation;
 mod cumulative;
 mod elementwise;
 mod index;
 mod layout;
 mod normalise;
+mod quantise;
 mod reduction;
 mod scatter;
 mod types;
@@ -32,11 +34,13 @@ pub struct Op {
 
 /// Every operator, by group.
 const GROUPS: &[&[Op]] = &[
+    activation::OPS,
     cumulative::OPS,
     elementwise::OPS,
     index::OPS,
     layout::OPS,
     normalise::OPS,
+    quantise::OPS,
     reduction::OPS,
     scatter::OPS,
     types::OPS,

@@ -1,10 +1,9 @@
-//! Small normalisations and reductions that are put together from maps and reductions.
+//! Small normalisations, which are put together from maps and reductions.
 
-use super::reduction::reduced;
 use super::{Op, exact, op, out};
 use crate::call::Call;
 use crate::error::Result;
-use suanzi_ops::{Expr, Num, Tensor, ops};
+use suanzi_ops::{Expr, Num, ops};
 
 pub const OPS: &[Op] = &[
     op("Softmax", |c| {
@@ -51,13 +50,6 @@ pub const OPS: &[Op] = &[
         let centred = ops::sub(c.e(0)?, &mean)?;
         out(ops::div(centred, ops::add(&std, 1e-9)?))
     }),
-    op("ReduceLogSum", |c| {
-        let sum = reduced(c, c.e(0)?, ops::sum)?;
-        out(ops::log(sum))
-    }),
-    op("ReduceLogSumExp", |c| {
-        reduced(c, c.e(0)?, log_sum_exp).map(|t| vec![t.into()])
-    }),
 ];
 
 /// The input minus its maximum along the axis, so that no power overflows; and the axis.
@@ -65,14 +57,4 @@ fn below_maximum(c: &Call) -> Result<(Expr, i64)> {
     let axis = c.int("axis", -1);
     let largest = ops::max(c.e(0)?, &[axis], true)?;
     Ok((ops::sub(c.e(0)?, largest)?, axis))
-}
-
-fn log_sum_exp(x: Expr, axes: &[i64], keep: bool) -> suanzi_ops::Result<Tensor> {
-    let largest = ops::max(&x, axes, true)?;
-    // Of nothing, or of infinities, there is nothing to take out.
-    let finite = ops::is_finite(&largest)?;
-    let shift = ops::where_(finite, &largest, 0.0)?.eval()?;
-    let sum = ops::sum(ops::exp(ops::sub(x, &shift)?)?, axes, keep)?;
-    let shift = shift.reshape(sum.shape())?;
-    ops::add(ops::log(&sum)?, &shift)?.eval()
 }

@@ -12,29 +12,26 @@ pub const OPS: &[Op] = &[
     op("ReduceL1", |c| reduce(c, ops::norm_l1)),
     op("ReduceL2", |c| reduce(c, ops::norm_l2)),
     op("ReduceSumSquare", |c| reduce(c, ops::sum_squares)),
+    op("ReduceLogSum", |c| reduce(c, ops::log_sum)),
+    op("ReduceLogSumExp", |c| reduce(c, ops::logsumexp)),
     exact("ReduceMax", |c| extreme(c, ops::max, ops::any)),
     exact("ReduceMin", |c| extreme(c, ops::min, ops::all)),
     exact("ArgMax", |c| arg(c, ops::argmax)),
     exact("ArgMin", |c| arg(c, ops::argmin)),
 ];
 
-/// What our reductions are.
-pub type Reduction = fn(Expr, &[i64], bool) -> suanzi_ops::Result<Tensor>;
-
-fn reduce(c: &Call, reduction: Reduction) -> Result<Vec<Value>> {
-    out(reduced(c, c.e(0)?, reduction))
-}
+type Reduction = fn(Expr, &[i64], bool) -> suanzi_ops::Result<Tensor>;
 
 /// Axes are an attribute in old operator sets and an input in new ones; without any, all are
 /// reduced, or none where the operator says so.
-pub fn reduced(c: &Call, x: Expr, reduction: Reduction) -> Result<Tensor> {
-    let axes = c.ints_or(1, "axes")?.unwrap_or_default();
+fn reduce(c: &Call, reduction: Reduction) -> Result<Vec<Value>> {
+    let (x, axes) = (c.e(0)?, c.ints_or(1, "axes")?.unwrap_or_default());
     if axes.is_empty() && c.flag("noop_with_empty_axes", false) {
         // Each element by itself: over an axis of length 1.
         let alone = x.eval()?.unsqueeze(0)?;
-        return Ok(reduction(alone.expr(), &[0], false)?);
+        return out(reduction(alone.expr(), &[0], false));
     }
-    Ok(reduction(x, &axes, c.flag("keepdims", true))?)
+    out(reduction(x, &axes, c.flag("keepdims", true)))
 }
 
 /// Of bools the largest is whether any is true, and the smallest whether all are.

@@ -3,8 +3,8 @@
 use super::{Op, exact, view};
 use crate::array::Elem;
 use crate::call::{Call, Value};
-use crate::error::{Result, malformed, uncovered};
-use suanzi_ops::{Scalar, ops};
+use crate::error::{Result, malformed};
+use suanzi_ops::{Expr, Scalar, ops};
 
 pub const OPS: &[Op] = &[
     exact("Cast", |c| {
@@ -13,11 +13,8 @@ pub const OPS: &[Op] = &[
     }),
     exact("CastLike", |c| {
         let like = c.value(1);
-        cast(
-            c,
-            like.ok_or_else(|| malformed("CastLike has no input 1"))?
-                .elem,
-        )
+        let like = like.ok_or_else(|| malformed("CastLike has no input 1"))?;
+        cast(c, like.elem)
     }),
     view("BitCast", |c| {
         let to = c.elem("to")?;
@@ -28,15 +25,45 @@ pub const OPS: &[Op] = &[
 ];
 
 fn cast(c: &Call, to: Elem) -> Result<Vec<Value>> {
-    let (x, Elem::Plain(to)) = (c.e(0)?, to) else {
-        return Err(uncovered(format!("a cast to {to:?}")));
-    };
-    // Between integers ONNX keeps the low bits; floats out of range are undefined there.
-    let wraps = to.is_int() && (x.dtype().is_int() || x.dtype() == Scalar::Bool);
-    let y = if wraps {
-        ops::cast_wrap(x, to)
+    let x = c.value(0).ok_or_else(|| malformed("no input 0"))?;
+    let through = if to.storage().is_float() {
+        to.storage()
     } else {
-        ops::cast(x, to)
+        Scalar::F32
     };
-    Ok(vec![ops::copy(y)?.eval()?.into()])
+    let numbers = decoded(x, through)?;
+    Ok(vec![encoded(numbers, to, c.flag("saturate", true))?])
+}
+
+/// Elements as numbers to compute with; of 8-bit floats, in a dtype.
+pub fn decoded(x: &Value, floats: Scalar) -> Result<Expr> {
+    match x.elem {
+        Elem::F8(format) => Ok(ops::from_f8(&x.tensor, format, floats)?),
+        Elem::Plain(_) | Elem::Small { .. } => Ok(x.tensor.expr()),
+    }
+}
+
+/// Numbers as elements of a kind. Between integers ONNX keeps the low bits; floats beyond an
+/// integer are undefined there, and saturate here.
+pub fn encoded(x: Expr, to: Elem, saturate: bool) -> Result<Value> {
+    let whole = !x.dtype().is_float();
+    let y = match to {
+        Elem::F8(format) if whole => ops::to_f8(ops::cast(x, Scalar::F32), format, saturate)?,
+        Elem::F8(format) => ops::to_f8(x, format, saturate)?,
+        Elem::Small { bits, signed } => {
+            // The low bits, moved to the top and back.
+            let (storage, unused) = (to.storage(), 8 - i64::from(bits));
+            let low = ops::shift_left(ops::cast_wrap(x, storage), unused)?;
+            match signed {
+                true => ops::shift_right_arithmetic(low, unused)?,
+                false => ops::shift_right_logical(low, unused)?,
+            }
+        }
+        Elem::Plain(to) if to.is_int() && whole => ops::copy(ops::cast_wrap(x, to))?,
+        Elem::Plain(to) => ops::copy(ops::cast(x, to))?,
+    };
+    Ok(Value {
+        tensor: y.eval()?,
+        elem: to,
+    })
 }

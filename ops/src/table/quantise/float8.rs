@@ -100,7 +100,7 @@ const FLOATS: &[Scalar] = &[Scalar::F32, Scalar::F16, Scalar::Bf16, Scalar::F64]
 /// Into eight bits.
 pub const TO: Row = Row {
     name: "to_f8",
-    doc: "The code of the nearest number of an eight-bit format, ties to even. What is out of range (after rounding) becomes the greatest number with `saturate`, infinity too but for fnuz; else infinity in e5m2 and NaN in the others. NaN gives the NaN of positive sign.",
+    doc: "The code of the nearest number of an eight-bit format, ties to even. What is out of range (after rounding) becomes the greatest number with `saturate`, infinity too; else infinity in e5m2 and NaN in the others. NaN gives the NaN of positive sign.",
     dtypes: FLOATS,
     kind: Kind::Call(Call {
         examples: &[
@@ -271,17 +271,13 @@ fn encode(b: &mut Builder, x: Value, f: Layout, saturate: bool) -> Value {
             true => (sign | f.most, nan),
             false => (sign | f.most, sign | f.beyond),
         };
-        let (over, infinite) = match (saturate, f.single_zero) {
-            (true, true) => (most, nan),
-            (true, false) => (most, most),
-            (false, _) => (beyond, beyond),
-        };
+        let over = if saturate { most } else { beyond };
         let signed = match f.single_zero {
             true => code.eq(0).select(code, sign | code),
             false => sign | code,
         };
         let y = code.gt(f.most).select(over, signed);
-        let y = x.is_inf().select(infinite, y);
+        let y = x.is_inf().select(over, y);
         x.is_nan().select(nan, y).cast(Scalar::U8)
     })
 }
