@@ -2,6 +2,7 @@
 
 use crate::case::{self, Case};
 use crate::compare::difference;
+use crate::error::{Error, Result};
 use crate::graph;
 use crate::manifest::{self, Manifest};
 use crate::ops;
@@ -28,11 +29,23 @@ pub struct OnnxArgs {
     pub manifest: Option<PathBuf>,
 }
 
+/// What came of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as ONNX says.
+    Passed,
+    /// It is not, or there was an error, which is said.
+    Failed(String),
+    /// The device lacks something, which is said.
+    Unsupported(String),
+}
+
 /// What happened to the cases of one operator on one device.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     passed: usize,
     failed: usize,
+    unsupported: usize,
     launches: usize,
 }
 
@@ -53,7 +66,7 @@ pub fn run(args: &OnnxArgs) -> ExitCode {
 ///
 /// # Errors
 /// Wrong usage, in words.
-pub fn judge(args: &OnnxArgs) -> Result<bool, String> {
+pub fn judge(args: &OnnxArgs) -> std::result::Result<bool, String> {
     let manifest = match &args.manifest {
         None => manifest::OURS.to_string(),
         Some(file) => std::fs::read_to_string(file)
@@ -76,7 +89,10 @@ pub fn judge(args: &OnnxArgs) -> Result<bool, String> {
         true => registry::devices().into_iter().map(Context::new).collect(),
         false => {
             let open = |d: &String| Context::open(d).map_err(|e| e.to_string());
-            args.devices.iter().map(open).collect::<Result<_, _>>()?
+            args.devices
+                .iter()
+                .map(open)
+                .collect::<std::result::Result<_, _>>()?
         }
     };
     let tallies: Vec<_> = contexts
@@ -91,14 +107,19 @@ fn on_device<'a>(ctx: &Context, cases: &[&'a Case]) -> BTreeMap<&'a str, Tally> 
     let device = &ctx.device().info().id;
     let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
     for case in cases {
-        let (failure, dispatched) = ctx.trace(|| failure(case, ctx));
+        let (verdict, dispatched) = ctx.trace(|| verdict(case, ctx));
         let tally = tallies.entry(&case.op).or_default();
         tally.launches += dispatched.len();
-        match failure {
-            None => tally.passed += 1,
-            Some(why) => {
+        let name = format!("{device} {} {}", case.op, case.name);
+        match verdict {
+            Verdict::Passed => tally.passed += 1,
+            Verdict::Failed(why) => {
                 tally.failed += 1;
-                println!("FAILED {device} {} {}: {why}", case.op, case.name);
+                println!("FAILED {name}: {why}");
+            }
+            Verdict::Unsupported(why) => {
+                tally.unsupported += 1;
+                println!("unsupported {name}: {why}");
             }
         }
     }
@@ -116,10 +137,10 @@ fn on_device<'a>(ctx: &Context, cases: &[&'a Case]) -> BTreeMap<&'a str, Tally> 
     tallies
 }
 
-/// Why a case fails, if it does.
-pub fn failure(case: &Case, ctx: &Context) -> Option<String> {
+/// Runs a case.
+pub fn verdict(case: &Case, ctx: &Context) -> Verdict {
     let exact = ops::find(&case.op).is_some_and(|op| op.exact);
-    let work = || -> crate::Result<Option<String>> {
+    let work = || -> Result<Option<String>> {
         let got = graph::run(&case.graph, case.opset, ctx, &case.inputs()?)?;
         let expected = case.outputs()?;
         let differs = |i: usize| {
@@ -130,10 +151,19 @@ pub fn failure(case: &Case, ctx: &Context) -> Option<String> {
     };
     // A panic is this case's failure, and the others still run.
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(failure)) => failure,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some("a panic".into()),
+        Ok(Ok(None)) => Verdict::Passed,
+        Ok(Ok(Some(why))) => Verdict::Failed(why),
+        Ok(Err(error)) if lacks(&error) => Verdict::Unsupported(error.to_string()),
+        Ok(Err(error)) => Verdict::Failed(error.to_string()),
+        Err(_) => Verdict::Failed("a panic".into()),
     }
+}
+
+/// Whether the error is that the device cannot do it, even by emulation.
+fn lacks(error: &Error) -> bool {
+    use suanzi_backends::Error::Unsupported;
+    matches!(error, Error::Op(suanzi_ops::Error::Backend { source, .. })
+        if matches!(**source, Unsupported { .. }))
 }
 
 fn summary(
@@ -160,21 +190,37 @@ fn summary(
     for mismatch in &selection.mismatches {
         println!("MISMATCH {mismatch}");
     }
-    let sum = |tally: &BTreeMap<&str, Tally>, of: fn(&Tally) -> usize| -> usize {
-        tally.values().map(of).sum()
-    };
-    let line = |name: &str, devices: usize, passed: usize, failed: usize| {
-        let cases = passed + failed;
-        let excluded = selection.excluded * devices;
-        println!("{name}{cases} cases, {passed} passed, {failed} failed, {excluded} excluded");
-    };
-    let (mut passed, mut failed) = (0, 0);
-    for (ctx, tally) in contexts.iter().zip(tallies) {
-        let (p, f) = (sum(tally, |t| t.passed), sum(tally, |t| t.failed));
-        line(&format!("{}: ", ctx.device().info().id), 1, p, f);
-        passed += p;
-        failed += f;
+    let mut all = Tally::default();
+    for (ctx, tallies) in contexts.iter().zip(tallies) {
+        let mut device = Tally::default();
+        for tally in tallies.values() {
+            device.passed += tally.passed;
+            device.failed += tally.failed;
+            device.unsupported += tally.unsupported;
+        }
+        println!(
+            "{}: {}",
+            ctx.device().info().id,
+            device.line(selection.excluded)
+        );
+        all.passed += device.passed;
+        all.failed += device.failed;
+        all.unsupported += device.unsupported;
     }
-    line("", contexts.len(), passed, failed);
-    failed == 0 && passed > 0 && selection.mismatches.is_empty()
+    println!("{}", all.line(selection.excluded * contexts.len()));
+    all.failed == 0 && all.passed > 0 && selection.mismatches.is_empty()
+}
+
+impl Tally {
+    fn line(&self, excluded: usize) -> String {
+        let cases = self.passed + self.failed + self.unsupported;
+        let unsupported = match self.unsupported {
+            0 => String::new(),
+            n => format!("{n} unsupported, "),
+        };
+        format!(
+            "{cases} cases, {} passed, {} failed, {unsupported}{excluded} excluded",
+            self.passed, self.failed
+        )
+    }
 }

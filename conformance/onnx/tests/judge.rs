@@ -7,7 +7,7 @@ use std::path::Path;
 use suanzi_backends::Context;
 use suanzi_onnx::array::{Array, Elem};
 use suanzi_onnx::case::Case;
-use suanzi_onnx::cli::{OnnxArgs, failure, judge};
+use suanzi_onnx::cli::{OnnxArgs, Verdict, judge, verdict};
 use suanzi_onnx::compare::difference;
 use suanzi_onnx::manifest::{Manifest, OURS};
 use suanzi_onnx::ops;
@@ -66,17 +66,19 @@ fn a_wrong_expectation_fails() {
     let root = tempfile::tempdir().unwrap();
     let ctx = Context::open("cpu").unwrap();
     let inputs = [floats(&[2], &[1.0, 2.0]), floats(&[1], &[0.5])];
-    let verdict = |name, expected: &[f32]| {
+    let judged = |name, expected: &[f32]| {
         let shape = [expected.len() as i64];
         let output = floats(&shape, expected);
         let folder = write(root.path(), name, &addition(), &inputs, &output);
-        failure(&Case::open(&folder).unwrap(), &ctx)
+        verdict(&Case::open(&folder).unwrap(), &ctx)
     };
-    assert_eq!(verdict("right", &[1.5, 2.5]), None);
-    let why = verdict("value", &[1.5, 2.51]).unwrap();
-    assert!(why.contains("element 1"), "{why}");
-    let why = verdict("shape", &[1.5, 2.5, 0.0]).unwrap();
-    assert!(why.contains("shape"), "{why}");
+    let fails = |name, expected: &[f32], what| match judged(name, expected) {
+        Verdict::Failed(why) => assert!(why.contains(what), "{why}"),
+        verdict => panic!("{verdict:?}"),
+    };
+    assert_eq!(judged("right", &[1.5, 2.5]), Verdict::Passed);
+    fails("value", &[1.5, 2.51], "element 1");
+    fails("shape", &[1.5, 2.5, 0.0], "shape");
 }
 
 #[test]
