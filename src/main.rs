@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use suanzi::backends::{self, init_logging};
 use suanzi::{codegen, ops};
-use suanzi_conformance::cli::{self as conformance, ConformArgs, ShardArgs};
+use suanzi_conformance::cli::{self as conformance, ConformArgs, NumericsArgs, ShardArgs};
 use suanzi_conformance::mutants::{self, MutantsArgs};
 use suanzi_onnx::cli::{self as onnx, OnnxArgs};
 
@@ -27,6 +27,8 @@ enum Command {
     Show(show::Args),
     /// Find out what devices get right, operator by operator.
     Conform(ConformArgs),
+    /// Print the worst error of each function, dtype and device, as reports have it.
+    Numerics(NumericsArgs),
     /// Run ONNX's own cases of the operators that are covered.
     Onnx(OnnxArgs),
     /// Mutate kernels, and see whether the smoke profile notices.
@@ -60,6 +62,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Devices(args) => Ok(devices::run(args)),
         Command::Show(args) => show::run(args),
         Command::Conform(args) => Ok(conformance::run(args)),
+        Command::Numerics(args) => Ok(conformance::run_numerics(args)),
         Command::Onnx(args) => Ok(onnx::run(args)),
         Command::Mutants(args) => Ok(mutants::run(args)),
         Command::Shard(args) => Ok(conformance::run_shard(args)),

@@ -12,6 +12,7 @@ use crate::shard;
 use globset::Glob;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -54,6 +55,14 @@ pub struct ConformArgs {
     pub timeout: f64,
 }
 
+/// Print the worst error of each function, dtype and device, as measured.
+#[derive(Debug, clap::Args)]
+pub struct NumericsArgs {
+    /// A report.json of `suanzi conform`; may be repeated
+    #[arg(long = "report", value_name = "FILE", required = true, num_args = 1..)]
+    pub reports: Vec<PathBuf>,
+}
+
 /// What a shard is told.
 #[derive(Debug, clap::Args)]
 pub struct ShardArgs {
@@ -82,6 +91,22 @@ pub fn run(args: &ConformArgs) -> ExitCode {
     }))
 }
 
+/// Prints the page of numerics. The exit code is 0, or 2 for wrong usage.
+pub fn run_numerics(args: &NumericsArgs) -> ExitCode {
+    let reports: Result<Vec<Report>, Stop> = args.reports.iter().map(|f| read_report(f)).collect();
+    match reports {
+        Ok(reports) => {
+            // A reader that goes away (`| head`) is no failure.
+            let _ = std::io::stdout().write_all(report::numerics::page(&reports).as_bytes());
+            ExitCode::from(FINE)
+        }
+        Err(stop) => {
+            eprintln!("error: {}", stop.what);
+            ExitCode::from(stop.code)
+        }
+    }
+}
+
 /// The end before a report.
 struct Stop {
     code: u8,
@@ -104,7 +129,7 @@ fn failed(what: impl Into<String>) -> Stop {
 
 fn conform(args: &ConformArgs) -> Result<u8, Stop> {
     // Read first: it may lie where this run's report will.
-    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+    let baseline = args.baseline.as_deref().map(read_report).transpose()?;
     let cases = selected(args.profile, args.filter.as_deref())?;
     let timeout = Duration::try_from_secs_f64(args.timeout)
         .ok()
@@ -172,11 +197,10 @@ fn conform(args: &ConformArgs) -> Result<u8, Stop> {
     Ok(if fine { FINE } else { FAILED })
 }
 
-fn read_baseline(file: &Path) -> Result<Report, Stop> {
+fn read_report(file: &Path) -> Result<Report, Stop> {
     let text = std::fs::read_to_string(file)
-        .map_err(|e| usage(format!("cannot read the baseline {}: {e}", file.display())))?;
-    serde_json::from_str(&text)
-        .map_err(|e| usage(format!("the baseline {} is no report: {e}", file.display())))
+        .map_err(|e| usage(format!("cannot read the report {}: {e}", file.display())))?;
+    serde_json::from_str(&text).map_err(|e| usage(format!("{} is no report: {e}", file.display())))
 }
 
 /// The cases to run: of the profile, those that the filter lets through; or the one case whose id

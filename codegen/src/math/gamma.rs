@@ -205,10 +205,11 @@ fn stirling<'t>(a: Term<'t>, log: Term<'t>) -> Term<'t> {
 /// precision of Γ near 1; else by reflection.
 fn log_gamma_reflected(x: Term<'_>) -> Term<'_> {
     let a = x.abs();
-    let near = a.lt(a.pick(30.0, 160.0));
-    let log = natural(near.select(gamma(x).abs(), a));
-    let sine = (a * sin_of_half_turns(a)).abs();
-    let far = -stirling(a, log) - natural(sine * (1.0 / PI));
-    let y = near.select(log, far);
+    let near = natural(gamma(x).abs());
+    let far = a.ge(a.pick(30.0, 160.0));
+    let [y] = far.rarely([near], || {
+        let sine = a * sin_of_half_turns(a).abs();
+        [-stirling(a, natural(a)) - natural(sine * (1.0 / PI))]
+    });
     x.eq(x.rint()).select(f64::INFINITY, y)
 }

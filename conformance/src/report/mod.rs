@@ -6,6 +6,7 @@
 pub mod baseline;
 mod html;
 mod junit;
+pub mod numerics;
 
 use crate::plan::Profile;
 use crate::result::{CaseResult, Status};
