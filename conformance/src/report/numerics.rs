@@ -102,9 +102,9 @@ const INTRODUCTION: &str = "\
 This page is generated, by `suanzi numerics --report FILE… > docs/numerics.md`, from what `suanzi conform` has
 written. Do not edit it.
 
-The worst error of each function, in units in the last place of the dtype, against a reference in f64 (for f64: in
-double-double); the limit is the one in the operator's row, which no device may exceed: that of OpenCL's full profile for
-f32 and f64 where it has one. f16 and bf16 are computed in f32 and rounded once, so that more than half a unit is at most
+The worst error of each function, in units in the last place of the dtype, against a reference in f64. That of f64 is found
+in double-double and rounded, so errors of f64 are whole numbers. The limit is the one in the operator's row, which no
+device may exceed: that of OpenCL's full profile for f32 and f64 where it has one. f16 and bf16 are computed in f32 and rounded once, so that more than half a unit is at most
 what f32 could not tell from a tie. Inputs: special values, random numbers from every branch of the function and its edges,
 and all 65,536 of the 16-bit dtypes for functions of one argument.
 
