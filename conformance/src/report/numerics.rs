@@ -7,7 +7,7 @@
 use super::{Device, Report};
 use crate::measure::bound;
 use crate::result::{CaseResult, Status};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use suanzi_ops::Scalar;
 use suanzi_ops::table::{self, Kind, Limit, Row};
@@ -72,7 +72,13 @@ pub fn page(reports: &[Report]) -> String {
         let _ = write!(out, " {} |", device.id);
     }
     let _ = write!(out, "\n|---|---|---:|{}\n", "---:|".repeat(devices.len()));
+    let mut unmeasured = BTreeSet::new();
     for (row, dtype) in functions() {
+        let has = |d: &&Device| table.contains_key(&(d.id.as_str(), row.name, dtype.name()));
+        if !devices.iter().any(has) {
+            unmeasured.insert(row.name);
+            continue;
+        }
         let limit = (row.limit)(dtype);
         let _ = write!(out, "| {} | {dtype} | {} |", row.name, in_words(limit));
         for device in &devices {
@@ -93,6 +99,10 @@ pub fn page(reports: &[Report]) -> String {
     }
     out.pop();
     out.push_str(".\n");
+    if !unmeasured.is_empty() {
+        let names: Vec<&str> = unmeasured.into_iter().collect();
+        let _ = writeln!(out, "\nNot in these reports: {}.", names.join(", "));
+    }
     out
 }
 
@@ -221,11 +231,16 @@ mod tests {
             "| sin | f32 | 4 | 2.500 |",
             "| cos | f32 | 4 | **∞** |",
             "| tan | f32 | 5 | **7.000** |",
-            "| sin | f64 | 4 | not run |",
             "Results compared: 6,170 on `cpu`.",
         ] {
             assert!(page.contains(line), "{line}\n{page}");
         }
         assert!(!page.contains("| add |"), "add is exact");
+        assert!(!page.contains("| sin | f64 |"), "not measured");
+        let rest = page.lines().last().unwrap_or_default();
+        assert!(
+            rest.starts_with("Not in these reports: ") && rest.contains("atan2"),
+            "{rest}"
+        );
     }
 }
