@@ -33,13 +33,29 @@ impl Suite {
 
     /// Runs one case on both devices; a case is at least one launch.
     pub fn case(&mut self, name: &str, work: impl Fn(&Context) -> Result<Tensor>) -> Outcome<()> {
-        let (got, log) = self.tested.trace(|| work(&self.tested)?.read_bytes());
-        let got = got.map_err(|e| format!("{name}: {e}"))?;
-        let expected = work(&self.oracle)?.read_bytes()?;
-        if log.is_empty() {
+        let before = self.launches;
+        self.compared(true, name, |ctx| Ok(vec![work(ctx)?]))?;
+        if self.launches == before {
             self.wrong.push(format!("{name}: nothing was launched"));
         }
-        if got != expected {
+        Ok(())
+    }
+
+    /// Runs one case of any number of results, which are the same bytes on both devices or, where
+    /// each rounds in its own order, only as many.
+    pub fn compared(
+        &mut self,
+        same: bool,
+        name: &str,
+        work: impl Fn(&Context) -> Result<Vec<Tensor>>,
+    ) -> Outcome<()> {
+        let read = |ctx: &Context| -> Result<Vec<Vec<u8>>> {
+            work(ctx)?.iter().map(Tensor::read_bytes).collect()
+        };
+        let (got, log) = self.tested.trace(|| read(&self.tested));
+        let got = got.map_err(|e| format!("{name}: {e}"))?.concat();
+        let expected = read(&self.oracle)?.concat();
+        if got.len() != expected.len() || (same && got != expected) {
             let at = got.iter().zip(&expected).position(|(a, b)| a != b);
             let what = format!("{name}: not what `cpu` gives, from byte {at:?} on");
             self.wrong.push(what);

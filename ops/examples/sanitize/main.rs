@@ -1,14 +1,17 @@
-//! Runs a representative set of kernels on one device, to be watched by a sanitizer: the
-//! skeletons in every shape that they have, every tail, every dtype.
+//! Runs a representative set of kernels on one device, to be watched by a sanitizer: the map and
+//! reduce skeletons in every shape that they have, every tail, every dtype; then every row of the
+//! operator table.
 //!
-//! `sanitize opencl:0` runs the set (`sanitize opencl:0 sorts` a part of it) and compares every result, bit for bit, with the built-in
-//! device; inputs are small whole numbers, so that no rounding and no order of addition shows.
+//! `sanitize opencl:0` runs the set (`sanitize opencl:0 sorts` a part of it) and compares every
+//! result, bit for bit, with the built-in device; inputs are small whole numbers, so that no
+//! rounding and no order of addition shows.
 //! `sanitize opencl:0 --faults` runs kernels with one known fault each, to prove that the sanitizer
 //! would have seen it. `scripts/sanitize` calls both.
 
 mod cases;
 mod faults;
 mod ordered;
+mod table;
 
 use cases::Suite;
 use std::process::ExitCode;
@@ -52,7 +55,7 @@ fn open(device: &str) -> Outcome<Context> {
 }
 
 /// The parts of the set.
-const PARTS: [(&str, fn(&mut Suite) -> Outcome<()>); 7] = [
+const PARTS: [(&str, fn(&mut Suite) -> Outcome<()>); 9] = [
     ("maps", cases::maps),
     ("casts", cases::casts),
     ("views", cases::views),
@@ -60,6 +63,8 @@ const PARTS: [(&str, fn(&mut Suite) -> Outcome<()>); 7] = [
     ("scans", ordered::scans),
     ("sorts", ordered::sorts),
     ("runs", ordered::runs),
+    ("rows", table::rows),
+    ("calls", table::calls),
 ];
 
 fn run(device: &str, only: Option<&str>) -> Outcome<()> {
