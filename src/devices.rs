@@ -3,8 +3,8 @@
 use serde::Serialize;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use suanzi::backends::Device;
 use suanzi::backends::registry::{self, Found};
+use suanzi::backends::{Device, probe};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -30,6 +30,8 @@ struct Row {
     host: bool,
     denormals_f32: bool,
     exact_division: bool,
+    /// What a probe found, or why it failed.
+    arithmetic: String,
     emulated: Vec<String>,
     lacking: Vec<String>,
 }
@@ -70,6 +72,10 @@ impl Row {
             host: caps.host,
             denormals_f32: caps.denormals_f32,
             exact_division: caps.exact_division,
+            arithmetic: match probe::measure(device) {
+                Ok(found) => found.words(caps.target.fused_fma),
+                Err(error) => error.to_string(),
+            },
             emulated: caps.emulated.clone(),
             lacking: caps.lacking(),
         }
@@ -112,6 +118,7 @@ impl Report {
             text += &line(cells);
             let notes = [
                 ("driver", device.driver.clone()),
+                ("f32 arithmetic", device.arithmetic.clone()),
                 ("emulated", device.emulated.join(", ")),
                 ("lacking", device.lacking.join(", ")),
             ];

@@ -2,7 +2,7 @@
 //!
 //! - [`device`], [`caps`], [`error`], [`vendor`]: the contract; [`check`]: what all devices refuse.
 //! - [`cpu`], [`opencl`], [`vulkan`]: the drivers, each built in or loaded at run time.
-//! - [`registry`]: which devices there are.
+//! - [`registry`]: which devices there are; [`probe`]: what their arithmetic really is.
 //! - [`Context`]: buffer [`pool`], program cache (memory and disk) and dispatch [`log`] around a
 //!   device.
 //!
@@ -18,6 +18,7 @@ pub mod error;
 pub mod log;
 pub mod opencl;
 pub mod pool;
+pub mod probe;
 pub mod registry;
 pub mod vendor;
 pub mod vulkan;

@@ -98,7 +98,7 @@ fn operations_in(s: Scalar, arithmetic: Scalar, lanes: u8) -> Kernel {
     if arithmetic == s && s.is_float() {
         results.push(b.fma(x, y, x));
         for row in suanzi_codegen::intrinsics::INTRINSICS {
-            results.push(b.intrinsic(row.name, &[x]));
+            results.push(b.intrinsic(row.name, &vec![x; row.arity]));
         }
         for value in [0.1, -2.5, -0.0, f64::INFINITY, f64::NAN, 1e-310, 1e-40] {
             let c = b.float(s.x(lanes), value);

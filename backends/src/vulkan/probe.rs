@@ -5,17 +5,13 @@
 //! operation over 64 chosen values and compares bit by bit with this machine's own arithmetic.
 
 use super::device::Vulkan;
-use crate::device::{Arg, Device};
 use crate::error::Result;
-use bytemuck::Pod;
+use crate::probe::{floats, map, measure, same, spread};
 use half::f16;
+use suanzi_codegen::Scalar;
 use suanzi_codegen::emit_naga::Features;
-use suanzi_codegen::ir::{Access, BinOp, Builtin, CastMode, UnOp, Value};
+use suanzi_codegen::ir::{BinOp, CastMode, UnOp};
 use suanzi_codegen::target::Soft;
-use suanzi_codegen::{Builder, Place, Scalar};
-
-/// Values that each operation is tried on.
-const N: usize = 64;
 
 /// What was found.
 pub struct Found {
@@ -67,7 +63,15 @@ impl Found {
 
 /// Runs every probe that the features allow.
 pub fn run(device: &Vulkan, features: &Features) -> Result<Found> {
-    let mut found = single(device)?;
+    let arithmetic = measure(device)?;
+    let mut found = Found {
+        denormals_f32: arithmetic.denormals_f32,
+        exact_division: arithmetic.exact_division && arithmetic.exact_sqrt,
+        fused_fma: arithmetic.fused_fma,
+        contracts: arithmetic.contracts || arithmetic.reassociates,
+        half: false,
+        soft: vec![],
+    };
     if features.f64 && features.int64 {
         let (division, conversion) = double(device)?;
         found.exact_division &= division;
@@ -80,111 +84,6 @@ pub fn run(device: &Vulkan, features: &Features) -> Result<Found> {
     }
     found.half = features.f16 && half(device)?;
     Ok(found)
-}
-
-/// Runs a kernel that maps element `i` of the inputs to element `i` of each output.
-fn map<I: Pod, O: Pod + Default>(
-    device: &Vulkan,
-    name: &str,
-    kinds: (Scalar, Scalar),
-    inputs: &[Vec<I>],
-    f: impl FnOnce(&mut Builder, &[Value]) -> Vec<Value>,
-) -> Result<Vec<Vec<O>>> {
-    let mut b = Builder::new(name, [N as u32, 1, 1]);
-    let places: Vec<Place> = (0..inputs.len())
-        .map(|i| b.buffer(&format!("in{i}"), kinds.0, Access::Read))
-        .collect();
-    let out = b.buffer("out", kinds.1, Access::ReadWrite);
-    let id = b.builtin(Builtin::LocalId(0));
-    let values: Vec<Value> = places.iter().map(|&p| b.load(p, id, 1, false)).collect();
-    let results = f(&mut b, &values);
-    for (i, &value) in results.iter().enumerate() {
-        let start = b.u32((i * N) as u32);
-        let at = b.add(start, id);
-        b.store(out, at, value, false);
-    }
-    let program = device.compile(&b.finish()?, None)?.program;
-
-    let mut memories = vec![];
-    for input in inputs {
-        let bytes: &[u8] = bytemuck::cast_slice(input);
-        let memory = device.alloc(bytes.len() as u64)?;
-        device.write(&memory, 0, bytes)?;
-        memories.push(memory);
-    }
-    let mut flat = vec![O::default(); results.len() * N];
-    memories.push(device.alloc(size_of_val(&flat[..]) as u64)?);
-    let args: Vec<Arg<'_>> = memories.iter().map(Arg::Buffer).collect();
-    device.launch(&program, [1, 1, 1], &args)?;
-    device.read(
-        &memories[inputs.len()],
-        0,
-        bytemuck::cast_slice_mut(&mut flat),
-    )?;
-    Ok(flat.chunks(N).map(<[O]>::to_vec).collect())
-}
-
-/// True if every element is, bit for bit, what `expected` gives.
-fn same<O: Pod>(got: &[O], expected: impl Fn(usize) -> O) -> bool {
-    let bytes = |x: &O| bytemuck::bytes_of(x).to_vec();
-    got.iter()
-        .enumerate()
-        .all(|(i, x)| bytes(x) == bytes(&expected(i)))
-}
-
-/// `N` values with full mantissas and exponents near zero.
-fn spread(seed: u64) -> Vec<u64> {
-    let mut x = seed;
-    let next = |_| {
-        x = x
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        x ^ (x >> 29)
-    };
-    (0..N).map(next).collect()
-}
-
-/// f32 of either sign between 2^-8 and 2^8.
-fn floats(seed: u64) -> Vec<f32> {
-    let float = |r: u64| {
-        let exponent = 119 + ((r >> 24) & 15) as u32;
-        f32::from_bits((r as u32 & 0x807f_ffff) | exponent << 23)
-    };
-    spread(seed).into_iter().map(float).collect()
-}
-
-fn single(device: &Vulkan) -> Result<Found> {
-    let (a, b) = (floats(1), floats(2));
-    // Cancels the rounded product, so that only its rounding error is left.
-    let c: Vec<f32> = a.iter().zip(&b).map(|(a, b)| -(a * b)).collect();
-    // Small enough that halving gives a denormal, and doubling takes one back.
-    let tiny = |i: usize| f32::from_bits(0x0040_0000 + 0x2_0000 * i as u32);
-    let d: Vec<f32> = (0..N).map(tiny).collect();
-    let inputs = [a.clone(), b.clone(), c.clone(), d.clone()];
-    let f32 = (Scalar::F32, Scalar::F32);
-    let out: Vec<Vec<f32>> = map(device, "probe_f32", f32, &inputs, |k, v| {
-        let [a, b, c, d] = [v[0], v[1], v[2], v[3]];
-        let fused = k.fma(a, b, c);
-        let product = k.mul(a, b);
-        let cancelled = k.add(product, c);
-        let sum = k.add(a, b);
-        let lost = k.sub(sum, a);
-        let (half, two) = (k.float(Scalar::F32, 0.5), k.float(Scalar::F32, 2.0));
-        let (halved, doubled) = (k.mul(d, half), k.mul(d, two));
-        let quotient = k.bin(BinOp::Div, a, b);
-        let magnitude = k.un(UnOp::Abs, a);
-        let root = k.un(UnOp::Sqrt, magnitude);
-        vec![fused, cancelled, lost, halved, doubled, quotient, root]
-    })?;
-    Ok(Found {
-        fused_fma: same(&out[0], |i| a[i].mul_add(b[i], c[i])),
-        contracts: !(same(&out[1], |i| a[i] * b[i] + c[i])
-            && same(&out[2], |i| (a[i] + b[i]) - a[i])),
-        denormals_f32: same(&out[3], |i| d[i] * 0.5) && same(&out[4], |i| d[i] * 2.0),
-        exact_division: same(&out[5], |i| a[i] / b[i]) && same(&out[6], |i| a[i].abs().sqrt()),
-        half: false,
-        soft: vec![],
-    })
 }
 
 /// (division and square root are exact, conversion to f32 is)
