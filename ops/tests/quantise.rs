@@ -100,7 +100,7 @@ fn what_does_not_fit_is_refused() {
         Some(Error::Axis { .. })
     ));
     assert!(matches!(
-        quantised(&scale(&[2, 6]), 0, 3),
+        quantised(&scale(&[2, 6]), 0, 4),
         Some(Error::Shape { .. })
     ));
     assert!(matches!(quantised(&wide, 0, 0), Some(Error::Dtype { .. })));
