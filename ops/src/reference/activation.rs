@@ -95,7 +95,7 @@ pub fn swiglu(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() {
         return f64::NAN;
     }
-    if b == f64::NEG_INFINITY || b == f64::INFINITY || !a.is_finite() {
+    if b.is_infinite() || a.is_infinite() {
         return a * if b == f64::NEG_INFINITY { 0.0 } else { b };
     }
     gate(a, b, sigma(b.into()))

@@ -7,6 +7,9 @@ use crate::table::quantise::Code;
 use crate::table::quantise::float8::Float8;
 use suanzi_codegen::Scalar;
 
+/// The value at a position.
+type Find<'a> = dyn Fn(&[usize]) -> Num + 'a;
+
 /// The number that `values` (scales, zero points) has for each element of a shape.
 pub fn spread(shape: &[usize], values: &Array, a: &Attrs) -> Option<Vec<f32>> {
     let (axis, block) = (a.int("axis", 1), a.int("block", 0) as usize);
@@ -18,7 +21,7 @@ pub fn spread(shape: &[usize], values: &Array, a: &Attrs) -> Option<Vec<f32>> {
     let rank = shape.len() as i64;
     let axis = usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()?;
     let along = *shape.get(axis)?;
-    let find: Box<dyn Fn(&[usize]) -> Num> = match (values.shape.len(), block) {
+    let find: Box<Find<'_>> = match (values.shape.len(), block) {
         (1, 0) if values.shape[0] == along => Box::new(|at| values.values[at[axis]]),
         (n, 1..) if n == shape.len() => {
             for (i, (&have, &of)) in values.shape.iter().zip(shape).enumerate() {

@@ -9,8 +9,8 @@ mod smooth;
 use super::{Domain, FLOATS, Inputs::Same as In, Limit, Output::Same, exact, map_rows};
 use crate::num::Num;
 use crate::reference::{Dd, activation as reference};
+use suanzi_codegen::Scalar;
 use suanzi_codegen::math::{Term, formula};
-use suanzi_codegen::{Builder, Scalar, Value};
 
 map_rows! {
     /// `max(x, 0)`.

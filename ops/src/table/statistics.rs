@@ -274,7 +274,8 @@ fn deviation(b: &mut Builder, x: &[Value], n: Value, correction: i64, root: bool
     let n = b.splat(n, ty.lanes);
     formula(b, [x[1], x[2], n], |[mean, squares, n]| {
         // NaN where the mean is no number, however the infinity came in.
-        let squares = squares + (mean - mean);
+        let doubtful = mean.is_inf() | mean.is_nan();
+        let squares = doubtful.select(f64::NAN, squares);
         let variance = squares / (n - correction).max(0.0);
         match root {
             true => variance.sqrt(),

@@ -85,7 +85,9 @@ pub fn silu(b: &mut Builder, x: Value) -> Value {
 fn by_gate<'t>(a: Term<'t>, x: Term<'t>, s: Term<'t>, t: Term<'t>) -> Term<'t> {
     let near = x * a * (s * t);
     let y = x.abs().lt(1.0).select(near, x * s * a * t);
-    let y = x.eq(f64::NEG_INFINITY).select(a * 0.0, y);
+    // As a · 0, which drivers take for 0.
+    let nothing = (a.is_inf() | a.is_nan()).select(f64::NAN, a.c(0.0));
+    let y = x.eq(f64::NEG_INFINITY).select(nothing, y);
     let infinite = a.is_inf() & x.ne(0.0) & x.gt(f64::NEG_INFINITY);
     infinite.select(a.flipped_like(x), y)
 }
