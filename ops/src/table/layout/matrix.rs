@@ -178,7 +178,7 @@ pub mod functions {
     /// # Errors
     /// [`Error::Shape`] where there are not two axes, [`Error::Device`].
     pub fn triu(x: impl Into<Expr>, k: i64) -> Result<Expr> {
-        masked("triu", x.into(), k, |above, k| ops::ge(above, k))
+        masked("triu", x.into(), k, ops::ge)
     }
 
     /// The last two axes with zeros above diagonal k (0 is the main one, 1 the one above it). Lazy.
@@ -186,7 +186,7 @@ pub mod functions {
     /// # Errors
     /// As [`triu`].
     pub fn tril(x: impl Into<Expr>, k: i64) -> Result<Expr> {
-        masked("tril", x.into(), k, |above, k| ops::le(above, k))
+        masked("tril", x.into(), k, ops::le)
     }
 
     type Compare = fn(Expr, i64) -> Result<Expr>;

@@ -342,10 +342,10 @@ pub mod functions {
         ];
         let mut hits: Option<Expr> = None;
         let mut found = vec![];
-        for i in 0..axes {
+        for (i, &length) in image.iter().enumerate() {
             let element = at(2 + axes + i, window.kernel[i])?;
             let reach = ops::mul(element, window.dilations[i] as i64)?;
-            let pixel = ops::add(at(2 + i, image[i])?, window.pads[i].0 as i64)?;
+            let pixel = ops::add(at(2 + i, length)?, window.pads[i].0 as i64)?;
             let from = ops::sub(pixel, reach)?;
             let stride = window.strides[i] as i64;
             let place = ops::div(&from, stride)?;

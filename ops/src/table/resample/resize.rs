@@ -137,14 +137,13 @@ fn resized(x: &Array, a: &Attrs) -> Option<Array> {
     }
     let roi = a.floats("roi");
     let mut table: Vec<Vec<Taps>> = vec![];
-    for axis in 0..rank {
+    for (axis, &length) in shape.iter().enumerate() {
         let Some(i) = axes.iter().position(|&a| a == axis) else {
-            table.push((0..shape[axis]).map(|p| (vec![(p, 1.0)], true)).collect());
+            table.push((0..length).map(|p| (vec![(p, 1.0)], true)).collect());
             continue;
         };
         let region = [0, axes.len()].map(|k| roi.get(i + k).copied().unwrap_or(0.0));
-        let taps = (0..shape[axis])
-            .map(|p| taps(p as f64, d(i), scales[i], shape[axis] as f64, region, a));
+        let taps = (0..length).map(|p| taps(p as f64, d(i), scales[i], length as f64, region, a));
         table.push(taps.collect::<Option<_>>()?);
     }
     taps(0.0, 1.0, 1.0, 1.0, [0.0, 1.0], a)?;
