@@ -295,7 +295,7 @@ fn col2im(c: &Call) -> Result<Vec<Value>> {
 }
 
 /// Lengths of axes.
-fn lengths(numbers: &[i64]) -> Result<Vec<usize>> {
+pub fn lengths(numbers: &[i64]) -> Result<Vec<usize>> {
     let length = |&d: &i64| usize::try_from(d);
     let lengths = numbers
         .iter()

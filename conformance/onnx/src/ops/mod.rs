@@ -12,6 +12,7 @@ mod layout;
 mod normalise;
 mod quantise;
 mod reduction;
+mod resample;
 mod scatter;
 mod types;
 
@@ -42,6 +43,7 @@ const GROUPS: &[&[Op]] = &[
     normalise::OPS,
     quantise::OPS,
     reduction::OPS,
+    resample::OPS,
     scatter::OPS,
     types::OPS,
 ];
