@@ -85,7 +85,7 @@ pub fn erfinv_wide(x: f64) -> f64 {
     match a {
         _ if a == 0.0 => return x,
         _ if a == 1.0 => return f64::INFINITY.copysign(x),
-        _ if !(a < 1.0) => return f64::NAN,
+        _ if a.is_nan() || a > 1.0 => return f64::NAN,
         _ if a < 1e-12 => return x / FRAC_2_SQRT_PI,
         _ => {}
     }

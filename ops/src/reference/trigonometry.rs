@@ -274,7 +274,7 @@ fn cathetus(x: f64) -> Dd {
 /// The arc sine.
 pub fn asin(x: f64) -> f64 {
     match x.abs() {
-        a if !(a <= 1.0) => f64::NAN,
+        a if a.is_nan() || a > 1.0 => f64::NAN,
         a if tiny(a) => x,
         _ => angle(x.into(), cathetus(x)).rounded(),
     }
@@ -283,7 +283,7 @@ pub fn asin(x: f64) -> f64 {
 /// The arc cosine.
 pub fn acos(x: f64) -> f64 {
     match x.abs() {
-        a if !(a <= 1.0) => f64::NAN,
+        a if a.is_nan() || a > 1.0 => f64::NAN,
         _ if x == 1.0 => 0.0,
         _ => angle(cathetus(x), x.into()).rounded(),
     }
