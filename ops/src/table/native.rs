@@ -4,7 +4,7 @@
 //! A row is that of the library's own function but for its kernel expression and its limit. What a
 //! driver does not have is refused: GLSL lacks some functions, and all of them in f64.
 
-use super::{FLOATS, Kind, Limit, Map, Row, math, trigonometry};
+use super::{FLOATS, Kind, Limit, Map, Row, math, special, trigonometry};
 use suanzi_codegen::Scalar;
 
 macro_rules! native_rows {
@@ -45,6 +45,8 @@ native_rows! {
         sinh(a) cosh(a) tanh(a) asinh(a) acosh(a) atanh(a) hypot(a, b) pow(a, b);
     trigonometry:
         sin(a) cos(a) tan(a) sinpi(a) cospi(a) asin(a) acos(a) atan(a) atan2(y, x);
+    special:
+        erf(a) erfc(a) lgamma(a) tgamma(a);
 }
 
 fn measured(_: Scalar) -> Limit {
