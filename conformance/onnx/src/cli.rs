@@ -79,6 +79,7 @@ pub fn judge(args: &OnnxArgs) -> std::result::Result<bool, String> {
     if let Some(only) = &args.only {
         selection.run.retain(|c| c.op == *only || c.name == *only);
         selection.mismatches.clear();
+        selection.excluded = 0;
         if selection.run.is_empty() {
             return Err(format!(
                 "`{only}` is neither an operator nor a case that is run"
