@@ -95,6 +95,7 @@ pub const CUDA: Dialect = Dialect {
     private: "$t $0[$1]",
     spaces: [""; 3],
     unroll: "#pragma unroll",
+    rolled: "",
     barriers: ["__syncthreads();"; 2],
     builtins: Builtins {
         global_id: "blockIdx.$x * $0u + threadIdx.$x",

@@ -45,6 +45,8 @@ pub struct Dialect {
     pub spaces: [&'static str; 3],
     /// The line before a loop that is to be unrolled.
     pub unroll: &'static str,
+    /// The line before any other loop.
+    pub rolled: &'static str,
     /// Statements for [`crate::ir::Barrier::Shared`] and [`crate::ir::Barrier::Buffers`].
     pub barriers: [&'static str; 2],
     /// Work-item identity.

@@ -297,8 +297,12 @@ impl Printer<'_> {
                 body,
                 unroll,
             } => {
-                if *unroll && !self.dialect.unroll.is_empty() {
-                    self.line(self.dialect.unroll);
+                let hint = match unroll {
+                    true => self.dialect.unroll,
+                    false => self.dialect.rolled,
+                };
+                if !hint.is_empty() {
+                    self.line(hint);
                 }
                 let ty = self.type_name(self.kernel.ty(*index))?;
                 let [start, end, step] = [*start, *end, *step].map(|v| self.operand(v));
