@@ -176,7 +176,7 @@ impl Bench {
         // Segments of every length between nothing and twice the average.
         let mut host_ids: Vec<i32> = host_words
             .iter()
-            .map(|w| (u64::from(*w) * (KEYS / ROWS) as u64 >> 32) as i32)
+            .map(|w| ((u64::from(*w) * (KEYS / ROWS) as u64) >> 32) as i32)
             .collect();
         host_ids.par_sort_unstable();
         let host_terms = data::varied(SUMS, 2);

@@ -13,7 +13,7 @@ use crate::values::Input;
 use std::collections::BTreeMap;
 use suanzi_ops::Scalar;
 use suanzi_ops::table::call::Example;
-use suanzi_ops::table::{self, Kind, Row};
+use suanzi_ops::table::{self, Kind, Limit, Row};
 
 /// How much is run.
 #[derive(
@@ -230,6 +230,8 @@ struct Asked {
     /// Dtypes of the operator.
     dtypes: usize,
     shaper: bool,
+    /// Its error is only measured: layouts and edges are those of the skeleton anyhow.
+    measured: bool,
 }
 
 impl Who {
@@ -237,6 +239,7 @@ impl Who {
     fn includes(self, asked: Asked, lead: bool) -> bool {
         match (self, asked.profile) {
             (Each, _) => true,
+            _ if asked.measured => false,
             (Lead, Profile::Smoke) => lead,
             (Shapers, Profile::Smoke) => lead && asked.shaper,
             (Lead | Shapers, Profile::Full) => true,
@@ -247,7 +250,9 @@ impl Who {
     /// For how many dtypes a recipe is.
     fn count(self, asked: Asked) -> usize {
         match (self, asked.profile) {
-            (Each, _) | (Lead | Shapers, Profile::Full) => asked.dtypes,
+            (Each, _) => asked.dtypes,
+            _ if asked.measured => 0,
+            (Lead | Shapers, Profile::Full) => asked.dtypes,
             (Shapers, Profile::Smoke) => usize::from(asked.shaper),
             (Lead, Profile::Smoke) | (Deep, Profile::Full) => 1,
             (Deep, Profile::Smoke) => 0,
@@ -261,6 +266,7 @@ impl Asked {
             profile,
             dtypes: row.dtypes.len(),
             shaper: SHAPERS.contains(&row.name),
+            measured: (row.limit)(row.dtypes[0]) == Limit::Measured,
         }
     }
 }
@@ -437,6 +443,7 @@ fn chain_asked(profile: Profile) -> Asked {
         profile,
         dtypes: Scalar::ALL.len(),
         shaper: true,
+        measured: false,
     }
 }
 

@@ -48,7 +48,7 @@ fn computed_coordinates_meet_every_kind_of_edge() {
             let moved = got.eval().unwrap().to_vec::<f32>().unwrap();
             assert_eq!(moved, expected, "{outside:?} on {id}");
             // Computed with, and folded.
-            let sums = ops::sum(&ops::add(got, 1.0).unwrap(), &[1], false).unwrap();
+            let sums = ops::sum(ops::add(got, 1.0).unwrap(), &[1], false).unwrap();
             let sum = |r: &[f32]| r.iter().map(|x| x + 1.0).sum::<f32>();
             let expected: Vec<f32> = expected.chunks(width).map(sum).collect();
             assert_eq!(

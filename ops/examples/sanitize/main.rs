@@ -56,7 +56,7 @@ fn open(device: &str) -> Outcome<Context> {
 
 /// The parts of the set. Sorts and runs are run where they are named: they are long chains of
 /// kernels over temporary buffers, and oclgrind calls some of what these hold uninitialised.
-const PARTS: [(&str, fn(&mut Suite) -> Outcome<()>); 9] = [
+const PARTS: [(&str, Part); 9] = [
     ("maps", cases::maps),
     ("casts", cases::casts),
     ("views", cases::views),

@@ -30,7 +30,7 @@ use suanzi_backends::DeviceKind;
 use suanzi_codegen::{Kernel, Scalar};
 
 pub use access::index_width;
-pub(crate) use each::{By, Each, Io};
+pub(crate) use each::{By, Each};
 pub(crate) use map::map;
 pub(crate) use reduce::{Order, reduce};
 pub use runs::Fold;

@@ -138,7 +138,7 @@ struct Scattered<'a> {
 }
 
 impl Scattered<'_> {
-    fn into_rows(&self, targets: &Expr, inside: &Expr, out: &Tensor) -> Result<()> {
+    fn write_rows(&self, targets: &Expr, inside: &Expr, out: &Tensor) -> Result<()> {
         let (n, rows) = (self.updates.shape()[0], out.shape()[0]);
         if self.checked && n > 0 {
             let all = inside.reduce("all", &[], false)?.to_vec::<bool>()?;
@@ -245,7 +245,7 @@ pub mod functions {
             checked,
             updates: &updates.reshape(&[updates.numel(), 1])?,
         };
-        scattered.into_rows(&target, &inside, &out.reshape(&[x.numel(), 1])?)?;
+        scattered.write_rows(&target, &inside, &out.reshape(&[x.numel(), 1])?)?;
         Ok(out)
     }
 
@@ -298,7 +298,7 @@ pub mod functions {
             checked,
             updates: &updates.reshape(&[n, columns])?,
         };
-        scattered.into_rows(&target, &inside, &out.reshape(&[rows, columns])?)?;
+        scattered.write_rows(&target, &inside, &out.reshape(&[rows, columns])?)?;
         Ok(out)
     }
 
@@ -340,7 +340,7 @@ pub mod functions {
                 .permute(&axes)?
                 .reshape(&[n, updates.numel() / n.max(1)])?,
         };
-        scattered.into_rows(&index, &inside, &out.reshape(&[rows, columns])?)?;
+        scattered.write_rows(&index, &inside, &out.reshape(&[rows, columns])?)?;
         let mut back = vec![0; rank];
         for (at, &a) in axes.iter().enumerate() {
             back[a as usize] = at as i64;
