@@ -41,6 +41,8 @@ enum Place {
     },
     /// In a tensor that the operator allocated.
     Fresh(Tensor),
+    /// In a tensor of a call, which may be a view, or lie where the call had something else before.
+    Reused(Tensor),
 }
 
 impl Bench {
@@ -152,7 +154,7 @@ impl Bench {
         }
         if let Subject::Call(_, op, example) = subject {
             let results = (op.run)(&self.ctx, &tensors, &example.attrs)?;
-            return Ok((results.into_iter().map(Place::Fresh).collect(), inputs));
+            return Ok((results.into_iter().map(Place::Reused).collect(), inputs));
         }
         let args: Vec<Expr> = tensors.iter().map(Expr::from).collect();
         let fresh = |tensor| vec![Place::Fresh(tensor)];
@@ -312,7 +314,7 @@ impl Bench {
             Place::Guarded { at, before, .. } => {
                 bits_at(outcome.dtype, before, at.elements()[i]) == got[i]
             }
-            Place::Fresh(_) => got[i] == fill_bits(outcome.dtype),
+            Place::Fresh(_) | Place::Reused(_) => got[i] == fill_bits(outcome.dtype),
         };
         Err(Fault(match unwritten {
             true => format!("element {at:?} was not written"),
@@ -345,11 +347,13 @@ impl Bench {
                 }
                 (at.shape.clone(), whole.dtype(), after, elements)
             }
-            Place::Fresh(tensor) => {
+            Place::Fresh(tensor) | Place::Reused(tensor) => {
                 let used = (tensor.numel() * dtype.bytes()) as u64;
                 let bytes = read(tensor)?;
-                // The result may be a view: of an input, of another result.
-                let own = tensor.offset() == 0 && tensor.capacity() == tensor.numel();
+                // A cast to the same dtype gives the input itself, in the input's memory.
+                let own = matches!(place, Place::Fresh(_))
+                    && tensor.offset() == 0
+                    && tensor.capacity() == tensor.numel();
                 if own && tensor.dtype() == dtype && tensor.shape() == outcome.shape {
                     let rest = self.watch.behind(tensor.buffer().memory(), used)?;
                     if let Some(at) = rest.iter().position(|&b| b != FILL) {

@@ -54,6 +54,8 @@ fn open(device: &str) -> Outcome<Context> {
     Ok(ctx)
 }
 
+type Part = fn(&mut Suite) -> Outcome<()>;
+
 /// The parts of the set. Sorts and runs are run where they are named: they are long chains of
 /// kernels over temporary buffers, and oclgrind calls some of what these hold uninitialised.
 const PARTS: [(&str, Part); 9] = [
