@@ -1,6 +1,7 @@
 //! The command, as a shell sees it.
 
 use std::process::{Command, Output};
+use suanzi::ops::table::{Kind, Limit};
 
 fn suanzi(args: &[&str], log: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_suanzi"));
@@ -98,6 +99,13 @@ fn show_prints_every_dialect() {
 fn show_prints_every_operator() {
     for row in suanzi::ops::table::rows() {
         for dialect in ["opencl", "wgsl"] {
+            // What stands on several kernels is refused, and so is a function of its own that a
+            // dialect does not have.
+            let expected = match row.kind {
+                Kind::Call(_) => 2,
+                _ if (row.limit)(row.dtypes[0]) == Limit::Measured && dialect == "wgsl" => continue,
+                _ => 0,
+            };
             let args = [
                 "show",
                 row.name,
@@ -109,11 +117,11 @@ fn show_prints_every_operator() {
             let output = suanzi(&args, "");
             assert_eq!(
                 output.status.code(),
-                Some(0),
+                Some(expected),
                 "{args:?}: {}",
                 text(&output.stderr)
             );
-            assert!(output.stdout.len() > 100, "{args:?}");
+            assert!(expected != 0 || output.stdout.len() > 100, "{args:?}");
         }
     }
 }

@@ -337,7 +337,8 @@ mod tests {
     #[test]
     fn below_a_magnitude_units_are_those_of_the_magnitude() {
         let limit = Limit::UlpAbove(2.0, 1.0);
-        assert_eq!(error(F32, limit, 1e-9, 1e-9 + 2f64.powi(-23)), 1.0);
+        let least = 2f64.powi(-30);
+        assert_eq!(error(F32, limit, least, least + 2f64.powi(-23)), 1.0);
         assert_eq!(error(F32, limit, 4.0, 4.0 + 2f64.powi(-21)), 1.0);
         assert_eq!(error(F32, limit, 0.0, f64::NAN), f64::INFINITY);
     }
