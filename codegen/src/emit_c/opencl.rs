@@ -58,9 +58,10 @@ const SHUFFLE: &str = "\
 ";
 
 /// Roundings to whole numbers. PoCL's `rint`, `floor` and `ceil` are some twenty instructions each
-/// where the processor has one: a map of `floor` runs at half the speed of a copy.
+/// where the processor has one: a map of `floor` runs at half the speed of a copy. `SZ_PLAIN` is for
+/// simulators that have the compiler's builtins and cannot run them.
 const ROUND: &str = "\
-#if defined(__has_builtin)
+#if defined(__has_builtin) && !defined(SZ_PLAIN)
 #if __has_builtin(__builtin_elementwise_roundeven) && __has_builtin(__builtin_elementwise_floor)
 #define SZ_RINT(x) __builtin_elementwise_roundeven(x)
 #define SZ_FLOOR(x) __builtin_elementwise_floor(x)
