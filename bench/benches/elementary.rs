@@ -7,7 +7,7 @@ use criterion::Throughput;
 use std::process::ExitCode;
 use std::time::Duration;
 use suanzi_backends::Context;
-use suanzi_bench::{Bar, Bars, Criterion, Result, clocked, data, device_name, interleave};
+use suanzi_bench::{Bar, Bars, Criterion, Result, clocked, data, device_name, ensure, interleave};
 use suanzi_ops::table::{self, Inputs, Kind};
 use suanzi_ops::{Expr, Scalar, Tensor};
 
@@ -33,6 +33,7 @@ fn bars(bars: &mut Bars) -> Result<()> {
     );
     for name in names() {
         let native = format!("native_{name}");
+        bench.check(name, &native)?;
         let contenders = [
             clocked(|| bench.run(name)),
             clocked(|| bench.run(&native)),
@@ -105,6 +106,19 @@ impl Bench {
         };
         Expr::map(name, &[x.into()])?.eval_into(&self.out)?;
         Ok(self.ctx.device().sync()?)
+    }
+
+    /// Ours and the device's own give the same numbers, nearly.
+    fn check(&self, name: &str, native: &str) -> Result<()> {
+        self.run(name)?;
+        let ours = self.out.to_vec::<f32>()?;
+        self.run(native)?;
+        let theirs = self.out.to_vec::<f32>()?;
+        let far = |(a, b): &(&f32, &f32)| (**a - **b).abs() > 1e-4 * b.abs().max(0.01);
+        let wrong = ours.iter().zip(&theirs).filter(far).count();
+        ensure!(wrong == 0, "{name}: {wrong} results are not the device's");
+        ensure!(ours.iter().all(|v| v.is_finite()), "{name}: not a number");
+        Ok(())
     }
 
     fn copy(&self) -> Result<()> {
