@@ -72,6 +72,10 @@ impl Bench {
         match Subject::of(case) {
             Some(Subject::Map(row, _)) if let Some(op) = sweep::of(case, row) => {
                 sweep::run(&self.ctx, case, row, &op, &mut result);
+                if let Err(Fault(what)) = self.guards() {
+                    result.status = Status::Failed;
+                    result.detail = what;
+                }
             }
             Some(subject) => self.judge(case, &subject, &mut result),
             None => {
