@@ -12,10 +12,6 @@ pub fn run(ctx: &Context) -> Outcome<()> {
     for (name, body) in FAULTS {
         let compiled = ctx.device().compile(&kernel(name, body)?, None)?;
         let memory = ctx.device().alloc(u64::from(2 * GROUP) * 4)?;
-        let ones: Vec<u8> = std::iter::repeat_n(1u32.to_le_bytes(), 2 * GROUP as usize)
-            .flatten()
-            .collect();
-        ctx.device().write(&memory, 0, &ones)?;
         let args = [Arg::Buffer(&memory)];
         ctx.launch(name, &compiled.program, [2, 1, 1], &args)?;
         ctx.device().sync()?;
@@ -28,7 +24,7 @@ pub fn run(ctx: &Context) -> Outcome<()> {
 /// in the launch.
 type Body = fn(&mut Builder, Place, Place, Value, Value);
 
-const FAULTS: [(&str, Body); 4] = [
+const FAULTS: [(&str, Body); 5] = [
     ("write_past_the_end", |b, buffer, _, _, global| {
         let one = b.u32(1);
         let past = b.add(global, one);
@@ -45,6 +41,10 @@ const FAULTS: [(&str, Body); 4] = [
     ("write_in_one_place", |b, buffer, _, _, global| {
         let zero = b.u32(0);
         b.store(buffer, zero, global, true);
+    }),
+    ("read_what_nobody_wrote", |b, buffer, _, _, global| {
+        let value = b.load(buffer, global, 1, true);
+        b.store(buffer, global, value, true);
     }),
     (
         "read_without_a_barrier",
