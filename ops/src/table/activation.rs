@@ -176,137 +176,137 @@ map_rows! {
 
     /// `1 / (1 + e^-x)`.
     sigmoid(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
-        |b, x| smooth::sigmoid(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::sigmoid),
         |_, x| one(x, reference::sigmoid);
 
     /// `σ(x)·σ(-x)`, the derivative of `sigmoid`.
     sigmoid_grad(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
-        |b, x| smooth::sigmoid_grad(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::sigmoid_grad),
         |_, x| one(x, reference::sigmoid_grad);
 
     /// `log σ(x)`.
     log_sigmoid(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
-        |b, x| smooth::log_sigmoid(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::log_sigmoid),
         |_, x| one(x, |x| -reference::softplus(-x));
 
     /// `σ(-x)`, the derivative of `log_sigmoid`.
     log_sigmoid_grad(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
-        |b, x| formula(b, [x[0]], |[x]| (-x).apply(smooth::sigmoid)),
+        |b, x| formula(b, [x[0]], |[x]| smooth::sigmoid([-x])),
         |_, x| one(x, |x| reference::sigmoid(-x));
 
     /// `log(1 + e^x)`.
     softplus(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
-        |b, x| smooth::softplus(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::softplus),
         |_, x| one(x, reference::softplus);
 
     /// `σ(x)`, the derivative of `softplus`.
     softplus_grad(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
-        |b, x| smooth::sigmoid(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::sigmoid),
         |_, x| one(x, reference::sigmoid);
 
     /// `x · σ(β·x)`; 0 where `β·x = -∞`.
     swish(x, beta): In(2), FLOATS => Same, |t| few(t, 6.0), TWO,
-        |b, x| smooth::swish(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::swish),
         |_, x| two(x, reference::swish);
 
     /// The derivative of `swish` by x. It crosses zero, so smaller errors count as at 0.25.
     swish_grad(x, beta): In(2), FLOATS => Same, |t| crossing(t, 6.0), TWO,
-        |b, x| smooth::swish_grad(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::swish_grad),
         |_, x| two(x, reference::swish_grad);
 
     /// `x · σ(x)`; 0 at -∞.
     silu(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
-        |b, x| smooth::silu(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::silu),
         |_, x| one(x, |x| reference::swish(x, 1.0));
 
     /// The derivative of `silu`. It crosses zero, so smaller errors count as at 0.25.
     silu_grad(x): In(1), FLOATS => Same, |t| crossing(t, 6.0), ONE,
-        |b, x| smooth::silu_grad(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::silu_grad),
         |_, x| one(x, |x| reference::swish_grad(x, 1.0));
 
     /// `x·Φ(x)`, Φ being the normal distribution; 0 at -∞.
     gelu(x): In(1), FLOATS => Same, |t| few(t, 8.0), ONE,
-        |b, x| smooth::gelu(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::gelu),
         |_, x| one(x, reference::gelu);
 
     /// The derivative of `gelu`. It crosses zero, so smaller errors count as at 0.25.
     gelu_grad(x): In(1), FLOATS => Same, |t| crossing(t, 6.0), ONE,
-        |b, x| smooth::gelu_grad(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::gelu_grad),
         |_, x| one(x, reference::gelu_grad);
 
     /// `x·Φ(x)` with Φ(x) as `(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2`; 0 at -∞.
     gelu_tanh(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
-        |b, x| smooth::gelu_tanh(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::gelu_tanh),
         |_, x| one(x, reference::gelu_tanh);
 
     /// The derivative of `gelu_tanh`. It crosses zero, so smaller errors count as at 0.25.
     gelu_tanh_grad(x): In(1), FLOATS => Same, |t| crossing(t, 6.0), ONE,
-        |b, x| smooth::gelu_tanh_grad(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::gelu_tanh_grad),
         |_, x| one(x, reference::gelu_tanh_grad);
 
     /// `x · tanh(log(1 + e^x))`; 0 at -∞.
     mish(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
-        |b, x| smooth::mish(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::mish),
         |_, x| one(x, reference::mish);
 
     /// The derivative of `mish`. It crosses zero, so smaller errors count as at 0.25.
     mish_grad(x): In(1), FLOATS => Same, |t| crossing(t, 6.0), ONE,
-        |b, x| smooth::mish_grad(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::mish_grad),
         |_, x| one(x, reference::mish_grad);
 
     /// `x` above zero, else `α·(e^x - 1)`.
     elu(x, alpha): In(2), FLOATS => Same, |t| few(t, 4.0), TWO,
-        |b, x| smooth::elu(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::elu),
         |_, x| two(x, reference::elu);
 
     /// 1 above zero, else `α·e^x`.
     elu_grad(x, alpha): In(2), FLOATS => Same, |t| few(t, 6.0), TWO,
-        |b, x| smooth::elu_grad(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::elu_grad),
         |_, x| two(x, reference::elu_grad);
 
     /// `λ·x` above zero, else `λ·α·(e^x - 1)`, with the λ and α that keep mean 0 and variance 1.
     selu(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
-        |b, x| smooth::selu(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::selu),
         |_, x| one(x, reference::selu);
 
     /// λ above zero, else `λ·α·e^x`.
     selu_grad(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
-        |b, x| smooth::selu_grad(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::selu_grad),
         |_, x| one(x, reference::selu_grad);
 
     /// `x` above zero, else `α·(e^(x/α) - 1)`.
     celu(x, alpha): In(2), FLOATS => Same, |t| few(t, 4.0), TWO,
-        |b, x| smooth::celu(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::celu),
         |_, x| two(x, reference::celu);
 
     /// 1 above zero, else `e^(x/α)`.
     celu_grad(x, alpha): In(2), FLOATS => Same, |t| few(t, 4.0), TWO,
-        |b, x| smooth::celu_grad(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::celu_grad),
         |_, x| two(x, reference::celu_grad);
 
     /// `x - tanh x`.
     tanh_shrink(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
-        |b, x| smooth::tanh_shrink(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::tanh_shrink),
         |_, x| one(x, reference::tanh_shrink);
 
     /// `tanh² x`, the derivative of `tanh_shrink`.
     tanh_shrink_grad(x): In(1), FLOATS => Same, |t| few(t, 8.0), ONE,
-        |b, x| smooth::tanh_shrink_grad(b, x[0]),
+        |b, x| formula(b, [x[0]], smooth::tanh_shrink_grad),
         |_, x| one(x, reference::tanh_shrink_grad);
 
     /// `a · σ(gate)`; halves of one tensor come from [`crate::ops::halves`].
     glu(a, gate): In(2), FLOATS => Same, |t| few(t, 6.0), GATED,
-        |b, x| smooth::glu(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::glu),
         |_, x| two(x, reference::glu);
 
     /// `a · silu(gate)`.
     swiglu(a, gate): In(2), FLOATS => Same, |t| few(t, 6.0), GATED,
-        |b, x| smooth::swiglu(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::swiglu),
         |_, x| two(x, reference::swiglu);
 
     /// `a · gelu(gate)`.
     geglu(a, gate): In(2), FLOATS => Same, |t| few(t, 8.0), GATED,
-        |b, x| smooth::geglu(b, x),
+        |b, x| formula(b, [x[0], x[1]], smooth::geglu),
         |_, x| two(x, reference::geglu);
 }
 

@@ -10,7 +10,7 @@ use super::call::{Array, Attrs, Call};
 use super::{Kind, Row, exact};
 use crate::num::{Num, int_range};
 use crate::reference::quantise as reference;
-use crate::{Expr, Result, Tensor};
+use crate::{Error, Expr, Result, Tensor};
 use suanzi_codegen::Scalar;
 
 /// What floats are quantised to.
@@ -104,14 +104,13 @@ pub const ROWS: &[&Row] = &[
             ],
             creates: false,
             run: |_, t, a| {
-                let to = Code::named(a.text("to", "u8"))
-                    .ok_or_else(|| crate::Error::value("quantize_linear", "unknown code"))?;
-                let (axis, block) = (a.int("axis", 1), a.int("block", 0) as usize);
+                let to = code(a).ok_or_else(|| Error::value("quantize_linear", "unknown code"))?;
+                let (axis, block) = blocks(a);
                 let q = functions::quantize_linear(&t[0], &t[1], t.get(2), to, axis, block)?;
                 Ok(vec![q.eval()?])
             },
             reference: |t, a| {
-                let to = Code::named(a.text("to", "u8"))?;
+                let to = code(a)?;
                 let zero_fits = t.get(2).is_none_or(|z| z.dtype == to.dtype());
                 zero_fits.then_some(())?;
                 let scales = reference::spread(&t[0].shape, &t[1], a)?;
@@ -139,7 +138,7 @@ pub const ROWS: &[&Row] = &[
             ],
             creates: false,
             run: |_, t, a| {
-                let (axis, block) = (a.int("axis", 1), a.int("block", 0) as usize);
+                let (axis, block) = blocks(a);
                 let x = functions::dequantize_linear(&t[0], &t[1], t.get(2), axis, block)?;
                 Ok(vec![x.eval()?])
             },
@@ -169,14 +168,13 @@ pub const ROWS: &[&Row] = &[
             ],
             creates: false,
             run: |_, t, a| {
-                let to = Code::named(a.text("to", "u8"))
-                    .ok_or_else(|| crate::Error::value("fake_quant", "unknown code"))?;
-                let (axis, block) = (a.int("axis", 1), a.int("block", 0) as usize);
+                let to = code(a).ok_or_else(|| Error::value("fake_quant", "unknown code"))?;
+                let (axis, block) = blocks(a);
                 let y = functions::fake_quant(&t[0], &t[1], t.get(2), to, axis, block)?;
                 Ok(vec![y.eval()?])
             },
             reference: |t, a| {
-                let to = Code::named(a.text("to", "u8"))?;
+                let to = code(a)?;
                 let scales = reference::spread(&t[0].shape, &t[1], a)?;
                 let zeros = reference::zeros(&t[0].shape, t, a)?;
                 let y = |i: usize| match t[0].values[i].float() / f64::from(scales[i]) {
@@ -265,7 +263,7 @@ pub const ROWS: &[&Row] = &[
 /// Scales or zero points over a tensor: one for all, one for each position of an axis, or, of the
 /// tensor's own rank, one for each block along it.
 fn spread(op: &str, values: &Tensor, shape: &[usize], axis: i64, block: usize) -> Result<Expr> {
-    let refuse = |why: String| crate::Error::shape(op, [values.shape(), shape], why);
+    let refuse = |why: String| Error::shape(op, [values.shape(), shape], why);
     let rank = shape.len();
     if values.numel() == 1 && values.shape().len() <= 1 {
         return Ok(values.reshape(&[])?.expr());
@@ -290,13 +288,15 @@ fn spread(op: &str, values: &Tensor, shape: &[usize], axis: i64, block: usize) -
             "blocks of {block} along axis {axis} are {blocks:?}"
         )));
     }
-    let position = |a: usize| Expr::position(values.context(), shape, a as i64);
-    let coordinate = |a: usize| match a == axis {
-        true => crate::ops::div(position(a)?, block as i64),
-        false => position(a),
-    };
-    let coords = (0..rank).map(coordinate).collect::<Result<Vec<_>>>()?;
+    let mut coords = coordinates(values, shape)?;
+    coords[axis] = crate::ops::div(&coords[axis], block as i64)?;
     Expr::at(values, &coords, crate::Outside::Clamp)
+}
+
+/// The coordinates of every position of a shape.
+fn coordinates(x: &Tensor, of: &[usize]) -> Result<Vec<Expr>> {
+    let position = |a: usize| Expr::position(x.context(), of, a as i64);
+    (0..of.len()).map(position).collect()
 }
 
 /// Scale and zero point in f32, over a shape.
@@ -310,17 +310,15 @@ fn parameters(
 ) -> Result<(Expr, Option<Expr>)> {
     if !REAL.contains(&scale.dtype()) {
         let why = "the scale must be f32, f16 or bf16";
-        return Err(crate::Error::dtype(op, [scale.dtype()], why));
+        return Err(Error::dtype(op, [scale.dtype()], why));
     }
     if let Some(zero) = zero.filter(|z| z.shape() != scale.shape()) {
         let why = "scale and zero point have different shapes";
-        return Err(crate::Error::shape(op, [scale.shape(), zero.shape()], why));
+        return Err(Error::shape(op, [scale.shape(), zero.shape()], why));
     }
     let f32 = |t: &Tensor| -> Result<Expr> {
-        Ok(crate::ops::cast(
-            spread(op, t, shape, axis, block)?,
-            Scalar::F32,
-        ))
+        let t = spread(op, t, shape, axis, block)?;
+        Ok(crate::ops::cast(t, Scalar::F32))
     };
     Ok((f32(scale)?, zero.map(f32).transpose()?))
 }
@@ -340,8 +338,8 @@ fn codes(x: Expr, scale: &Expr, zero: Option<&Expr>, to: Code) -> Result<Expr> {
 /// One function for each row.
 pub mod functions {
     use super::*;
+    use crate::Outside;
     use crate::ops;
-    use crate::{Error, Outside};
 
     pub use super::Code;
     pub use super::float8::{Float8, from_f8, to_f8};
@@ -460,22 +458,10 @@ pub mod functions {
         Ok([codes.eval()?, scale, zero])
     }
 
-    /// The coordinates of a shape but for the last, and that.
-    fn coordinates(op: &str, x: &Tensor, of: &[usize]) -> Result<(Vec<Expr>, Expr)> {
-        let position = |a: usize| Expr::position(x.context(), of, a as i64);
-        let Some(last) = of.len().checked_sub(1) else {
-            return Err(Error::shape(
-                op,
-                [x.shape()],
-                "there is no axis to pack along",
-            ));
-        };
-        let others = (0..last).map(position).collect::<Result<Vec<_>>>()?;
-        Ok((others, position(last)?))
-    }
-
-    fn last_of(op: &str, x: &Tensor) -> Result<usize> {
-        let last = x.shape().last().copied();
+    /// The last axis, and its length.
+    fn last_of(op: &str, x: &Tensor) -> Result<(usize, usize)> {
+        let last = x.shape().split_last();
+        let last = last.map(|(&length, before)| (before.len(), length));
         last.ok_or_else(|| Error::shape(op, [x.shape()], "there is no axis to pack along"))
     }
 
@@ -490,14 +476,12 @@ pub mod functions {
             return Err(Error::dtype(op, [x.dtype()], "it takes i8 and u8"));
         }
         let mut shape = x.shape().to_vec();
-        let length = last_of(op, x)?;
-        if let Some(last) = shape.last_mut() {
-            *last = length.div_ceil(2);
-        }
-        let (others, place) = coordinates(op, x, &shape)?;
+        let (last, length) = last_of(op, x)?;
+        shape[last] = length.div_ceil(2);
+        let places = coordinates(x, &shape)?;
         let half = |add: i32| -> Result<Expr> {
-            let at = ops::add(ops::mul(&place, 2)?, add)?;
-            let coords: Vec<Expr> = others.iter().cloned().chain([at]).collect();
+            let mut coords = places.clone();
+            coords[last] = ops::add(ops::mul(&coords[last], 2)?, add)?;
             let v = Expr::at(x, &coords, Outside::Fill(Num::Int(0)))?;
             ops::bitwise_and(ops::cast_wrap(v, Scalar::U8), 15)
         };
@@ -513,22 +497,20 @@ pub mod functions {
         if packed.dtype() != Scalar::U8 {
             return Err(Error::dtype(op, [packed.dtype()], "it takes u8"));
         }
-        let bytes = last_of(op, packed)?;
+        let (last, bytes) = last_of(op, packed)?;
         if length.div_ceil(2) != bytes {
             let why = format!("{length} elements are not packed in {bytes} bytes");
             return Err(Error::shape(op, [packed.shape()], why));
         }
         let mut shape = packed.shape().to_vec();
-        if let Some(last) = shape.last_mut() {
-            *last = length;
-        }
+        shape[last] = length;
         if shape.contains(&0) {
             let dtype = if signed { Scalar::I8 } else { Scalar::U8 };
             return Ok(Expr::fill(packed.context(), dtype, &shape, Num::Int(0)));
         }
-        let (others, place) = coordinates(op, packed, &shape)?;
-        let at = ops::div(&place, 2)?;
-        let coords: Vec<Expr> = others.into_iter().chain([at]).collect();
+        let mut coords = coordinates(packed, &shape)?;
+        let place = coords[last].clone();
+        coords[last] = ops::div(&place, 2)?;
         let byte = Expr::at(packed, &coords, Outside::Clamp)?;
         let shift = ops::mul(ops::bitwise_and(place, 1)?, 4)?;
         let shift = ops::cast_wrap(shift, Scalar::U8);
@@ -541,6 +523,14 @@ pub mod functions {
             false => Ok(code),
         }
     }
+}
+
+fn code(a: &Attrs) -> Option<Code> {
+    Code::named(a.text("to", "u8"))
+}
+
+fn blocks(a: &Attrs) -> (i64, usize) {
+    (a.int("axis", 1), a.int("block", 0) as usize)
 }
 
 fn format(a: &Attrs) -> Option<float8::Float8> {

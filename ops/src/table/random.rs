@@ -54,11 +54,7 @@ pub const ROWS: &[&Row] = &[
                 "3x4099@seed=123456789123",
             ],
             |ctx, _, a| evaluated(functions::random_bits(ctx, &a.shape, stream(a))),
-            |_, a| {
-                drawn(a, Scalar::U32, |s, i| {
-                    Num::Int(reference::word(s, i).into())
-                })
-            },
+            |_, a| drawn(a, |s, i| Num::Int(reference::word(s, i).into())),
         ),
         limit: exact,
     },
@@ -78,21 +74,13 @@ pub const ROWS: &[&Row] = &[
             ],
             |ctx, _, a| {
                 let (low, high) = interval(a);
-                evaluated(functions::uniform(
-                    ctx,
-                    a.dtype,
-                    &a.shape,
-                    low,
-                    high,
-                    stream(a),
-                ))
+                let from = stream(a);
+                evaluated(functions::uniform(ctx, a.dtype, &a.shape, low, high, from))
             },
             |_, a| {
                 let (low, high) = interval(a);
                 span(a.dtype, low, high)?;
-                drawn(a, a.dtype, |s, i| {
-                    reference::uniform(a.dtype, low, high, s, i)
-                })
+                drawn(a, |s, i| reference::uniform(a.dtype, low, high, s, i))
             },
         ),
         limit: exact,
@@ -111,20 +99,12 @@ pub const ROWS: &[&Row] = &[
             ],
             |ctx, _, a| {
                 let (mean, std) = (a.float("mean", 0.0), a.float("std", 1.0));
-                evaluated(functions::normal(
-                    ctx,
-                    a.dtype,
-                    &a.shape,
-                    mean,
-                    std,
-                    stream(a),
-                ))
+                let from = stream(a);
+                evaluated(functions::normal(ctx, a.dtype, &a.shape, mean, std, from))
             },
             |_, a| {
                 let (mean, std) = (a.float("mean", 0.0), a.float("std", 1.0));
-                drawn(a, a.dtype, |s, i| {
-                    reference::normal(a.dtype, mean, std, s, i)
-                })
+                drawn(a, |s, i| reference::normal(a.dtype, mean, std, s, i))
             },
         ),
         limit: |t| match t {
@@ -145,17 +125,12 @@ pub const ROWS: &[&Row] = &[
                 "500@p=0.01,seed=4",
             ],
             |ctx, _, a| {
-                evaluated(functions::bernoulli(
-                    ctx,
-                    &a.shape,
-                    a.float("p", 0.5),
-                    stream(a),
-                ))
+                let p = a.float("p", 0.5);
+                evaluated(functions::bernoulli(ctx, &a.shape, p, stream(a)))
             },
             |_, a| {
-                drawn(a, Scalar::Bool, |s, i| {
-                    Num::Bool(reference::unit(s, i) < a.float("p", 0.5) as f32)
-                })
+                let p = a.float("p", 0.5) as f32;
+                drawn(a, |s, i| Num::Bool(reference::unit(s, i) < p))
             },
         ),
         limit: exact,
@@ -176,19 +151,13 @@ pub const ROWS: &[&Row] = &[
             ],
             |ctx, _, a| {
                 let (low, high) = (a.int("low", 0), a.int("high", 10));
-                evaluated(functions::random_integers(
-                    ctx,
-                    a.dtype,
-                    &a.shape,
-                    low,
-                    high,
-                    stream(a),
-                ))
+                let y = functions::random_integers(ctx, a.dtype, &a.shape, low, high, stream(a));
+                evaluated(y)
             },
             |_, a| {
                 let (low, high) = (a.int("low", 0), a.int("high", 10));
                 range("random_integers", a.dtype, low, high).ok()?;
-                drawn(a, a.dtype, |s, i| {
+                drawn(a, |s, i| {
                     let far = u128::from(reference::pair(s, i)) * u128::from(high.abs_diff(low));
                     Num::Int(i128::from(low) + (far >> 64) as i128)
                 })
@@ -280,10 +249,10 @@ fn evaluated(expr: Result<Expr>) -> Result<Vec<Tensor>> {
     Ok(vec![expr?.eval()?])
 }
 
-fn drawn(a: &Attrs, dtype: Scalar, f: impl Fn(Stream, usize) -> Num) -> Option<Vec<Array>> {
+fn drawn(a: &Attrs, f: impl Fn(Stream, usize) -> Num) -> Option<Vec<Array>> {
     let count = a.shape.iter().product();
     let values = (0..count).map(|i| f(stream(a), i)).collect();
-    Some(vec![Array::new(dtype, &a.shape, values)])
+    Some(vec![Array::new(a.dtype, &a.shape, values)])
 }
 
 /// The length of an interval, if it and both ends are finite in a dtype and it is not empty.

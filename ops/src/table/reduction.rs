@@ -34,19 +34,7 @@ pub const ROWS: &[&Row] = &[
         name: "prod",
         doc: "Product; integers wrap, f16 and bf16 accumulate in f32. 1 of nothing.",
         dtypes: NUMBERS,
-        kind: Kind::Reduce(Reduce {
-            identity: |b, ty, _| vec![b.int(ty, 1)],
-            combine: |b, x, y| vec![b.mul(x[0], y[0])],
-            reference: |t, xs| match t.is_int() {
-                true => Num::Int(
-                    xs.iter()
-                        .fold(1i128, |p, x| p.wrapping_mul(x.int()) & u64::MAX as i128),
-                ),
-                false => Num::Float(xs.iter().map(|x| x.float()).product()),
-            },
-            domain: Domain::NearOne,
-            ..SUM
-        }),
+        kind: Kind::Reduce(PROD),
         limit: |t| float_limit(t, Limit::Product(1.0)),
     },
     &Row {
@@ -129,6 +117,20 @@ pub(super) const SUM: Reduce = Reduce {
     domain: Domain::Moderate,
 };
 
+pub(super) const PROD: Reduce = Reduce {
+    identity: |b, ty, _| vec![b.int(ty, 1)],
+    combine: |b, x, y| vec![b.mul(x[0], y[0])],
+    reference: |t, xs| match t.is_int() {
+        true => Num::Int(
+            xs.iter()
+                .fold(1i128, |p, x| p.wrapping_mul(x.int()) & u64::MAX as i128),
+        ),
+        false => Num::Float(xs.iter().map(|x| x.float()).product()),
+    },
+    domain: Domain::NearOne,
+    ..SUM
+};
+
 const ARG: Reduce = Reduce {
     output: Output::Always(Scalar::I64),
     lift: |_, x, i| vec![x, i],
@@ -191,12 +193,12 @@ pub(super) fn position(b: &mut Builder, x: &[Value], _: Value) -> Value {
 }
 
 /// The accumulator of an arg-reduction that loses against every element.
-pub(super) fn nowhere(b: &mut Builder, ty: Type, index: Scalar, greatest: bool) -> Vec<Value> {
+fn nowhere(b: &mut Builder, ty: Type, index: Scalar, greatest: bool) -> Vec<Value> {
     vec![extreme(b, ty, greatest), b.int(ty.with(index), -1)]
 }
 
 /// The better of two (value, position) pairs; NaN is best, and the earlier of equals.
-pub(super) fn better(b: &mut Builder, x: &[Value], y: &[Value], op: BinOp) -> Vec<Value> {
+fn better(b: &mut Builder, x: &[Value], y: &[Value], op: BinOp) -> Vec<Value> {
     let mut wins = b.bin(op, y[0], x[0]);
     let mut ties = b.bin(BinOp::Eq, y[0], x[0]);
     if b.ty(x[0]).scalar.is_float() {
@@ -265,10 +267,11 @@ fn find(xs: &[Num], int: fn(i128, i128) -> bool, float: fn(f64, f64) -> bool) ->
     Num::Int(best as i128)
 }
 
-/// Declares functions of reduction rows, in `functions` and, in a fixed order, in `reproducible`.
+/// Declares functions of reduction rows, in `functions` and, in a fixed order, in `reproducible`; what
+/// is in `both` asks `REPRODUCIBLE` where it is.
 macro_rules! reductions {
     ($($(#[doc = $doc:literal])+ $name:ident;)*
-        $(functions { $($own:item)* } reproducible { $($fixed:item)* })?) => {
+        $(functions { $($own:item)* } both { $($both:item)* })?) => {
         /// One function for each row.
         pub mod functions {
             $(
@@ -289,7 +292,11 @@ macro_rules! reductions {
                     a.into().reduce(stringify!($name), axes, keepdims)
                 }
             )*
-            $($($own)*)?
+            $(
+                const REPRODUCIBLE: bool = false;
+                $($own)*
+                $($both)*
+            )?
         }
 
         /// The same in one fixed order, on every device.
@@ -311,7 +318,10 @@ macro_rules! reductions {
                     a.into().reduce_with(stringify!($name), axes, options)
                 }
             )*
-            $($($fixed)*)?
+            $(
+                const REPRODUCIBLE: bool = true;
+                $($both)*
+            )?
         }
     };
 }

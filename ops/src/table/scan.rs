@@ -1,15 +1,15 @@
 //! Running reductions along an axis.
 
 use super::call::{Array, Attrs, Call};
-use super::reduction::{better, float_limit, nowhere};
-use super::{FLOATS, Kind, Limit, NUMBERS, Row, exact};
+use super::reduction::{self, float_limit};
+use super::statistics::logs::EXPONENTIALS;
+use super::{FLOATS, Kind, Limit, NUMBERS, Reduce, Row, exact};
 use crate::num::{Num, int_range};
 use crate::shape::normalise_axis;
 use crate::skeleton::{Scan, Span, scan};
 use crate::{Error, Expr, Result, Tensor};
-use suanzi_codegen::Scalar;
-use suanzi_codegen::ir::{BinOp, CastMode};
-use suanzi_codegen::{Builder, Value, math};
+use suanzi_codegen::ir::CastMode;
+use suanzi_codegen::{Builder, Scalar, Value};
 
 /// The rows of this file.
 pub const ROWS: &[&Row] = &[
@@ -77,11 +77,8 @@ pub const ROWS: &[&Row] = &[
             ],
             creates: false,
             run: |_, x, a| {
-                Ok(vec![functions::logcumsumexp(
-                    &x[0],
-                    a.int("axis", 0),
-                    span(a),
-                )?])
+                let y = functions::logcumsumexp(&x[0], a.int("axis", 0), span(a))?;
+                Ok(vec![y])
             },
             reference: |x, a| running(&x[0], a, exponentials, false),
         }),
@@ -138,64 +135,26 @@ fn span(a: &Attrs) -> Span {
     }
 }
 
-const SUM: Scan = Scan {
-    name: "cumsum",
-    lift: |_, x, _| vec![x],
-    identity: |b, ty, _| vec![b.int(ty, 0)],
-    combine: |b, x, y| vec![b.add(x[0], y[0])],
-    finish: |_, x| x.to_vec(),
-};
+/// The running form of a reduction.
+const fn of(name: &'static str, op: Reduce, finish: Finish) -> Scan {
+    Scan {
+        name,
+        lift: op.lift,
+        identity: op.identity,
+        combine: op.combine,
+        finish,
+    }
+}
 
-const PRODUCT: Scan = Scan {
-    name: "cumprod",
-    identity: |b, ty, _| vec![b.int(ty, 1)],
-    combine: |b, x, y| vec![b.mul(x[0], y[0])],
-    ..SUM
-};
+const SUM: Scan = of("cumsum", reduction::SUM, |_, x| x.to_vec());
+const PRODUCT: Scan = of("cumprod", reduction::PROD, |_, x| x.to_vec());
+const MAX: Scan = of("cummax", reduction::ARGMAX, located);
+const MIN: Scan = of("cummin", reduction::ARGMIN, located);
+const LOG_SUM_EXP: Scan = of("logcumsumexp", EXPONENTIALS, |b, x| {
+    vec![(EXPONENTIALS.finish)(b, x, x[0])]
+});
 
-const MAX: Scan = Scan {
-    name: "cummax",
-    lift: |_, x, i| vec![x, i],
-    identity: |b, ty, index| nowhere(b, ty, index, false),
-    combine: |b, x, y| better(b, x, y, BinOp::Gt),
-    finish: located,
-};
-
-const MIN: Scan = Scan {
-    name: "cummin",
-    identity: |b, ty, index| nowhere(b, ty, index, true),
-    combine: |b, x, y| better(b, x, y, BinOp::Lt),
-    ..MAX
-};
-
-/// The largest element, and the sum of all, each divided by it, as exponentials.
-const LOG_SUM_EXP: Scan = Scan {
-    name: "logcumsumexp",
-    lift: |b, x, _| {
-        let one = b.float(b.ty(x), 1.0);
-        vec![x, one]
-    },
-    identity: |b, ty, _| vec![b.float(ty, f64::NEG_INFINITY), b.float(ty, 0.0)],
-    combine: |b, x, y| {
-        let most = b.bin(BinOp::Max, x[0], y[0]);
-        let least = b.bin(BinOp::Min, x[0], y[0]);
-        // Equal infinities have no difference.
-        let same = b.bin(BinOp::Eq, x[0], y[0]);
-        let apart = b.sub(least, most);
-        let zero = b.float(b.ty(apart), 0.0);
-        let apart = b.select(same, zero, apart);
-        let factor = math::exp(b, apart);
-        let first = b.bin(BinOp::Ge, x[0], y[0]);
-        let large = b.select(first, x[1], y[1]);
-        let small = b.select(first, y[1], x[1]);
-        let small = b.mul(small, factor);
-        vec![most, b.add(large, small)]
-    },
-    finish: |b, x| {
-        let log = math::log(b, x[1]);
-        vec![b.add(x[0], log)]
-    },
-};
+type Finish = fn(&mut Builder, &[Value]) -> Vec<Value>;
 
 /// A value and its position, which is -1 where there is none.
 fn located(b: &mut Builder, x: &[Value]) -> Vec<Value> {

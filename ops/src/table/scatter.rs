@@ -116,53 +116,52 @@ pub const ROWS: &[&Row] = &[
     },
 ];
 
+fn number(n: i64) -> Expr {
+    Expr::scalar(Scalar::I64, Num::Int(n.into()))
+}
+
 /// Indices made valid: as i64, negative ones counted from the end, and which of them are in range.
 fn resolve(indices: &Expr, length: usize) -> Result<(Expr, Expr)> {
-    let number = |n: usize| Expr::scalar(Scalar::I64, Num::Int(n as i128));
     let index = indices.cast(Scalar::I64, CastMode::Saturate);
     let negative = ops::lt(&index, number(0))?;
-    let index = ops::where_(negative, ops::add(&index, number(length))?, &index)?;
+    let index = ops::where_(negative, ops::add(&index, number(length as i64))?, &index)?;
     let inside = ops::logical_and(
         ops::ge(&index, number(0))?,
-        ops::lt(&index, number(length))?,
+        ops::lt(&index, number(length as i64))?,
     )?;
     Ok((index, inside))
 }
 
-/// Folds updates `[n, columns]` into rows of a copy, whose targets are given; `inside` says which.
-struct Scattered<'a> {
-    op: &'static str,
-    mode: Fold,
-    checked: bool,
-    updates: &'a Tensor,
+/// Targets of updates, -1 for those that are not inside; where `checked`, there must be none of these.
+fn valid(op: &str, targets: &Expr, inside: &Expr, checked: bool) -> Result<Expr> {
+    if checked && inside.reduce("all", &[], false)?.to_vec::<bool>()? != [true] {
+        let why = "an index is out of range; without `checked` it is skipped";
+        return Err(Error::value(op, why));
+    }
+    ops::where_(inside, targets, number(-1))
 }
 
-impl Scattered<'_> {
-    fn write_rows(&self, targets: &Expr, inside: &Expr, out: &Tensor) -> Result<()> {
-        let (n, rows) = (self.updates.shape()[0], out.shape()[0]);
-        if self.checked && n > 0 {
-            let all = inside.reduce("all", &[], false)?.to_vec::<bool>()?;
-            if all != [true] {
-                let why = "an index is out of range; without `checked` it is skipped";
-                return Err(Error::value(self.op, why));
-            }
-        }
-        if n == 0 || out.numel() == 0 {
-            return Ok(());
-        }
-        let nowhere = Expr::scalar(Scalar::I64, Num::Int(-1));
-        let targets = ops::where_(inside, targets, nowhere)?;
-        let (ids, order) = by_target(self.op, &targets, rows)?;
-        let runs = Runs {
-            op: self.op,
-            fold: self.mode,
-            ids: &ids,
-            order: order.as_ref(),
-            values: self.updates,
-            joins: self.mode != Fold::Replace,
-        };
-        runs.fold_into(out)
+/// Folds updates `[n, columns]` into the rows that are their targets.
+fn write_rows(
+    op: &'static str,
+    fold: Fold,
+    targets: &Expr,
+    updates: &Tensor,
+    out: &Tensor,
+) -> Result<()> {
+    if updates.shape()[0] == 0 || out.numel() == 0 {
+        return Ok(());
     }
+    let (ids, order) = by_target(op, targets, out.shape()[0])?;
+    let runs = Runs {
+        op,
+        fold,
+        ids: &ids,
+        order: order.as_ref(),
+        values: updates,
+        joins: fold != Fold::Replace,
+    };
+    runs.fold_into(out)
 }
 
 /// What all scattering asks of its operands.
@@ -232,20 +231,15 @@ pub mod functions {
         let out = ops::copy(x)?.eval()?;
         let (index, inside) = resolve(&indices.expr(), s[axis])?;
         let strides = contiguous_strides(s);
-        let number = |n: i64| Expr::scalar(Scalar::I64, Num::Int(n.into()));
         let mut target = ops::mul(index, number(strides[axis]))?;
         for a in (0..s.len()).filter(|&a| a != axis) {
             let own = Expr::position(x.context(), i, a as i64)?;
             let own = own.cast(Scalar::I64, CastMode::Wrap);
             target = ops::add(target, ops::mul(own, number(strides[a]))?)?;
         }
-        let scattered = Scattered {
-            op,
-            mode,
-            checked,
-            updates: &updates.reshape(&[updates.numel(), 1])?,
-        };
-        scattered.write_rows(&target, &inside, &out.reshape(&[x.numel(), 1])?)?;
+        let target = valid(op, &target, &inside, checked)?;
+        let updates = updates.reshape(&[updates.numel(), 1])?;
+        write_rows(op, mode, &target, &updates, &out.reshape(&[x.numel(), 1])?)?;
         Ok(out)
     }
 
@@ -267,13 +261,8 @@ pub mod functions {
         let s = x.shape();
         let split = indices.shape().split_last().filter(|(q, _)| **q <= s.len());
         let shape = split.map(|(&q, lead)| [lead, &s[q..]].concat());
-        check(
-            op,
-            x,
-            indices,
-            updates,
-            shape.as_deref() == Some(updates.shape()),
-        )?;
+        let fits = shape.as_deref() == Some(updates.shape());
+        check(op, x, indices, updates, fits)?;
         let (q, lead) = split.map_or((0, &[][..]), |(q, lead)| (*q, lead));
         let out = ops::copy(x)?.eval()?;
         let (n, columns): (usize, usize) = (lead.iter().product(), s[q..].iter().product());
@@ -282,7 +271,6 @@ pub mod functions {
             return Ok(out);
         }
         let strides = contiguous_strides(&s[..q]);
-        let number = |n: i64| Expr::scalar(Scalar::I64, Num::Int(n.into()));
         let mut target = Expr::fill(x.context(), Scalar::I64, &[n], Num::Int(0));
         let mut inside = Expr::fill(x.context(), Scalar::Bool, &[n], Num::Bool(true));
         let tuples = indices.reshape(&[n, q])?;
@@ -292,13 +280,9 @@ pub mod functions {
             target = ops::add(target, ops::mul(index, number(strides[a]))?)?;
             inside = ops::logical_and(inside, valid)?;
         }
-        let scattered = Scattered {
-            op,
-            mode,
-            checked,
-            updates: &updates.reshape(&[n, columns])?,
-        };
-        scattered.write_rows(&target, &inside, &out.reshape(&[rows, columns])?)?;
+        let target = valid(op, &target, &inside, checked)?;
+        let updates = updates.reshape(&[n, columns])?;
+        write_rows(op, mode, &target, &updates, &out.reshape(&[rows, columns])?)?;
         Ok(out)
     }
 
@@ -332,15 +316,10 @@ pub mod functions {
         let columns = x.numel() / rows.max(1);
         let out = ops::copy(x.permute(&axes)?)?.eval()?;
         let (index, inside) = resolve(&indices.expr(), rows)?;
-        let scattered = Scattered {
-            op,
-            mode,
-            checked,
-            updates: &updates
-                .permute(&axes)?
-                .reshape(&[n, updates.numel() / n.max(1)])?,
-        };
-        scattered.write_rows(&index, &inside, &out.reshape(&[rows, columns])?)?;
+        let target = valid(op, &index, &inside, checked)?;
+        let updates = updates.permute(&axes)?;
+        let updates = updates.reshape(&[n, updates.numel() / n.max(1)])?;
+        write_rows(op, mode, &target, &updates, &out.reshape(&[rows, columns])?)?;
         let mut back = vec![0; rank];
         for (at, &a) in axes.iter().enumerate() {
             back[a as usize] = at as i64;

@@ -4,7 +4,7 @@ pub mod logs;
 
 use super::call::{Array, Attrs, Call};
 use super::reduction::{ARGMAX, ARGMIN, SUM, exact_sum, position, reductions};
-use super::{ALL, Domain, FLOATS, Finish, Kind, Limit, NUMBERS, Output, Reduce, Row, exact};
+use super::{ALL, Domain, FLOATS, Kind, Limit, NUMBERS, Output, Reduce, Row, exact};
 use crate::num::Num;
 use crate::shape;
 use suanzi_codegen::ir::{BinOp, CastMode, UnOp};
@@ -57,44 +57,28 @@ pub const ROWS: &[&Row] = &[
         name: "var",
         doc: "Variance, `Σ(x - mean)² / n`, in one pass (Welford's means, joined as Chan does). NaN of nothing, and where an element is infinite.",
         dtypes: FLOATS,
-        kind: Kind::Reduce(variance(
-            |b, x, n| deviation(b, x, n, 0, false),
-            |_, xs| Num::Float(moment(xs, 0)),
-            |_, xs| spread(xs, 0),
-        )),
+        kind: Kind::Reduce(variance::<0, false>()),
         limit: |_| Limit::Mean(16.0),
     },
     &Row {
         name: "var_sample",
         doc: "Sample variance, `Σ(x - mean)² / (n - 1)`, as `var`. NaN of fewer than two elements.",
         dtypes: FLOATS,
-        kind: Kind::Reduce(variance(
-            |b, x, n| deviation(b, x, n, 1, false),
-            |_, xs| Num::Float(moment(xs, 1)),
-            |_, xs| spread(xs, 1),
-        )),
+        kind: Kind::Reduce(variance::<1, false>()),
         limit: |_| Limit::Mean(16.0),
     },
     &Row {
         name: "std",
         doc: "Standard deviation, the root of `var`.",
         dtypes: FLOATS,
-        kind: Kind::Reduce(variance(
-            |b, x, n| deviation(b, x, n, 0, true),
-            |_, xs| Num::Float(moment(xs, 0).sqrt()),
-            |_, xs| root_spread(xs, 0),
-        )),
+        kind: Kind::Reduce(variance::<0, true>()),
         limit: |_| Limit::Mean(16.0),
     },
     &Row {
         name: "std_sample",
         doc: "Sample standard deviation, the root of `var_sample`.",
         dtypes: FLOATS,
-        kind: Kind::Reduce(variance(
-            |b, x, n| deviation(b, x, n, 1, true),
-            |_, xs| Num::Float(moment(xs, 1).sqrt()),
-            |_, xs| root_spread(xs, 1),
-        )),
+        kind: Kind::Reduce(variance::<1, true>()),
         limit: |_| Limit::Mean(16.0),
     },
     &Row {
@@ -124,11 +108,9 @@ pub const ROWS: &[&Row] = &[
             examples: EXTREMES,
             creates: false,
             run: |_, t, a| {
-                both(functions::max_with_index(
-                    &t[0],
-                    &a.ints("axes"),
-                    a.flag("keep"),
-                ))
+                let (axes, keep) = (a.ints("axes"), a.flag("keep"));
+                let (value, at) = functions::max_with_index(&t[0], &axes, keep)?;
+                Ok(vec![value, at])
             },
             reference: |t, a| extremes(&t[0], a, ARGMAX.reference),
         }),
@@ -142,11 +124,9 @@ pub const ROWS: &[&Row] = &[
             examples: EXTREMES,
             creates: false,
             run: |_, t, a| {
-                both(functions::min_with_index(
-                    &t[0],
-                    &a.ints("axes"),
-                    a.flag("keep"),
-                ))
+                let (axes, keep) = (a.ints("axes"), a.flag("keep"));
+                let (value, at) = functions::min_with_index(&t[0], &axes, keep)?;
+                Ok(vec![value, at])
             },
             reference: |t, a| extremes(&t[0], a, ARGMIN.reference),
         }),
@@ -231,12 +211,9 @@ fn root_of_squares(b: &mut Builder, x: &[Value], _: Value) -> Value {
 
 // Variance.
 
-/// A reduction over (count, mean, sum of squared deviations).
-const fn variance(
-    finish: Finish,
-    reference: fn(Scalar, &[Num]) -> Num,
-    scale: fn(Scalar, &[Num]) -> f64,
-) -> Reduce {
+/// The variance with `n - LESS` in the denominator, or its root: a reduction over (count, mean, sum of
+/// squared deviations).
+const fn variance<const LESS: usize, const ROOT: bool>() -> Reduce {
     Reduce {
         lift: |b, x, _| {
             let ty = b.ty(x);
@@ -244,9 +221,15 @@ const fn variance(
         },
         identity: |b, ty, _| vec![b.int(ty, 0); 3],
         combine: join_moments,
-        finish,
-        reference,
-        scale: Some(scale),
+        finish: |b, x, n| deviation(b, x, n, LESS, ROOT),
+        reference: |_, xs| {
+            let moment = moment(xs, LESS);
+            Num::Float(if ROOT { moment.sqrt() } else { moment })
+        },
+        scale: Some(|_, xs| match ROOT.then(|| moment(xs, LESS).sqrt()) {
+            Some(0.0) => 0.0,
+            root => spread(xs, LESS) / root.unwrap_or(1.0),
+        }),
         ..SUM
     }
 }
@@ -267,8 +250,7 @@ fn join_moments(b: &mut Builder, x: &[Value], y: &[Value]) -> Vec<Value> {
     vec![n, mean, squares]
 }
 
-/// The variance with `n - correction` in the denominator, or its root.
-fn deviation(b: &mut Builder, x: &[Value], n: Value, correction: i64, root: bool) -> Value {
+fn deviation(b: &mut Builder, x: &[Value], n: Value, correction: usize, root: bool) -> Value {
     let ty = b.ty(x[2]);
     let n = b.cast(n, ty.scalar, CastMode::Saturate);
     let n = b.splat(n, ty.lanes);
@@ -276,7 +258,7 @@ fn deviation(b: &mut Builder, x: &[Value], n: Value, correction: i64, root: bool
         // NaN where the mean is no number, however the infinity came in.
         let doubtful = mean.is_inf() | mean.is_nan();
         let squares = doubtful.select(f64::NAN, squares);
-        let variance = squares / (n - correction).max(0.0);
+        let variance = squares / (n - correction as i64).max(0.0);
         match root {
             true => variance.sqrt(),
             false => variance,
@@ -337,13 +319,6 @@ fn spread(xs: &[Num], correction: usize) -> f64 {
     squares / xs.len().saturating_sub(correction) as f64
 }
 
-fn root_spread(xs: &[Num], correction: usize) -> f64 {
-    match moment(xs, correction) {
-        0.0 => 0.0,
-        v => spread(xs, correction) / v.sqrt(),
-    }
-}
-
 // Extremes with positions.
 
 const EXTREMES: &[&str] = &[
@@ -364,12 +339,6 @@ const EXTREMES: &[&str] = &[
     "5x7@axes=2",
     "5x7@axes=0;-2",
 ];
-
-fn both(
-    results: crate::Result<(crate::Tensor, crate::Tensor)>,
-) -> crate::Result<Vec<crate::Tensor>> {
-    results.map(|(value, at)| vec![value, at])
-}
 
 fn extremes(x: &Array, attrs: &Attrs, find: fn(Scalar, &[Num]) -> Num) -> Option<Vec<Array>> {
     let rank = x.shape.len();
@@ -432,35 +401,6 @@ reductions! {
     /// Number of elements that are not zero, as i64.
     count_nonzero;
     functions {
-        /// Variance over a set of axes, with `n - correction` in the denominator: 0 for that of a
-        /// population, 1 for that of a sample. In one pass, as Welford and Chan do.
-        ///
-        /// # Errors
-        /// As [`sum_squares`], and where `correction` is neither 0 nor 1.
-        pub fn var(
-            a: impl Into<crate::Expr>,
-            axes: &[i64],
-            correction: u32,
-            keepdims: bool,
-        ) -> crate::Result<crate::Tensor> {
-            let name = super::corrected(correction, ["var", "var_sample"])?;
-            a.into().reduce(name, axes, keepdims)
-        }
-
-        /// Standard deviation: the root of [`var`].
-        ///
-        /// # Errors
-        /// As [`var`].
-        pub fn std(
-            a: impl Into<crate::Expr>,
-            axes: &[i64],
-            correction: u32,
-            keepdims: bool,
-        ) -> crate::Result<crate::Tensor> {
-            let name = super::corrected(correction, ["std", "std_sample"])?;
-            a.into().reduce(name, axes, keepdims)
-        }
-
         /// The largest element over a set of axes and its position, row-major over these, as i64:
         /// the first of equals, and the first NaN if there is one.
         ///
@@ -486,11 +426,12 @@ reductions! {
             super::extreme_of("min_with_index", a.into(), super::ARGMIN, axes, keepdims)
         }
     }
-    reproducible {
-        /// Variance, as [`crate::ops::var`], with the same bits on every device.
+    both {
+        /// Variance over a set of axes, with `n - correction` in the denominator: 0 for that of a
+        /// population, 1 for that of a sample. In one pass, as Welford and Chan do.
         ///
         /// # Errors
-        /// As there.
+        /// As [`sum_squares`], and where `correction` is neither 0 nor 1.
         pub fn var(
             a: impl Into<crate::Expr>,
             axes: &[i64],
@@ -498,14 +439,14 @@ reductions! {
             keepdims: bool,
         ) -> crate::Result<crate::Tensor> {
             let name = super::corrected(correction, ["var", "var_sample"])?;
-            let options = crate::Reduction { keepdims, reproducible: true };
+            let options = crate::Reduction { keepdims, reproducible: REPRODUCIBLE };
             a.into().reduce_with(name, axes, options)
         }
 
-        /// Standard deviation, as [`crate::ops::std`], with the same bits on every device.
+        /// Standard deviation: the root of [`var`].
         ///
         /// # Errors
-        /// As there.
+        /// As [`var`].
         pub fn std(
             a: impl Into<crate::Expr>,
             axes: &[i64],
@@ -513,7 +454,7 @@ reductions! {
             keepdims: bool,
         ) -> crate::Result<crate::Tensor> {
             let name = super::corrected(correction, ["std", "std_sample"])?;
-            let options = crate::Reduction { keepdims, reproducible: true };
+            let options = crate::Reduction { keepdims, reproducible: REPRODUCIBLE };
             a.into().reduce_with(name, axes, options)
         }
     }

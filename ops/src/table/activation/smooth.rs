@@ -5,8 +5,7 @@
 //! product is held in two floats, since the exponential multiplies its error.
 
 use suanzi_codegen::math::parts::Pair;
-use suanzi_codegen::math::{Term, erfcx, exp, expm1, formula, log1p, tanh};
-use suanzi_codegen::{Builder, Value};
+use suanzi_codegen::math::{Term, erfcx, exp, expm1, log1p, tanh};
 
 /// What remains of an argument after rounding; none where it is infinite.
 fn rest(z: Pair<'_>) -> Pair<'_> {
@@ -43,40 +42,32 @@ fn decayed<'t>(a: Term<'t>, z: Pair<'t>) -> Term<'t> {
 }
 
 /// `1 / (1 + e^-x)`.
-pub fn sigmoid(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let e = (-x.abs()).apply(exp);
-        x.lt(0.0).select(e, 1.0) / (e + 1.0)
-    })
+pub fn sigmoid([x]: [Term<'_>; 1]) -> Term<'_> {
+    let e = (-x.abs()).apply(exp);
+    x.lt(0.0).select(e, 1.0) / (e + 1.0)
 }
 
 /// `σ(x) · σ(-x)`.
-pub fn sigmoid_grad(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let e = (-x.abs()).apply(exp);
-        let sum = e + 1.0;
-        e / (sum * sum)
-    })
+pub fn sigmoid_grad([x]: [Term<'_>; 1]) -> Term<'_> {
+    let e = (-x.abs()).apply(exp);
+    let sum = e + 1.0;
+    e / (sum * sum)
 }
 
 /// `a · σ(b)`.
-pub fn glu(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[a, z]| gated(a, single(z)))
+pub fn glu([a, z]: [Term<'_>; 2]) -> Term<'_> {
+    gated(a, single(z))
 }
 
 /// `x · σ(β·x)`; 0 where `β·x = -∞`.
-pub fn swish(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[x, beta]| {
-        let z = rest(Pair::product(x, beta));
-        z.hi.eq(f64::NEG_INFINITY).select(0.0, gated(x, z))
-    })
+pub fn swish([x, beta]: [Term<'_>; 2]) -> Term<'_> {
+    let z = rest(Pair::product(x, beta));
+    z.hi.eq(f64::NEG_INFINITY).select(0.0, gated(x, z))
 }
 
 /// `x · σ(x)`.
-pub fn silu(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        x.eq(f64::NEG_INFINITY).select(0.0, gated(x, single(x)))
-    })
+pub fn silu([x]: [Term<'_>; 1]) -> Term<'_> {
+    x.eq(f64::NEG_INFINITY).select(0.0, gated(x, single(x)))
 }
 
 /// `a · x·s·t`, where a product of x and a may be denormal, or overflow, where the result does not
@@ -93,13 +84,11 @@ fn by_gate<'t>(a: Term<'t>, x: Term<'t>, s: Term<'t>, t: Term<'t>) -> Term<'t> {
 }
 
 /// `a · x·σ(x)`.
-pub fn swiglu(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[a, x]| {
-        let h = half_decay(single(x));
-        let share = 1.0 / h.fma(h, 1.0);
-        let below = x.lt(0.0);
-        by_gate(a, x, below.select(h, share), below.select(h * share, 1.0))
-    })
+pub fn swiglu([a, x]: [Term<'_>; 2]) -> Term<'_> {
+    let h = half_decay(single(x));
+    let share = 1.0 / h.fma(h, 1.0);
+    let below = x.lt(0.0);
+    by_gate(a, x, below.select(h, share), below.select(h * share, 1.0))
 }
 
 /// Of an argument whose effect ends long before ±2000.
@@ -119,19 +108,15 @@ fn gated_grad<'t>(z: Pair<'t>, d: Term<'t>) -> Term<'t> {
 }
 
 /// `d/dx x·σ(β·x)`.
-pub fn swish_grad(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[x, beta]| {
-        let z = bounded(rest(Pair::product(x, beta)));
-        gated_grad(z, z.hi)
-    })
+pub fn swish_grad([x, beta]: [Term<'_>; 2]) -> Term<'_> {
+    let z = bounded(rest(Pair::product(x, beta)));
+    gated_grad(z, z.hi)
 }
 
 /// `d/dx x·σ(x)`.
-pub fn silu_grad(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let z = bounded(single(x));
-        gated_grad(z, z.hi)
-    })
+pub fn silu_grad([x]: [Term<'_>; 1]) -> Term<'_> {
+    let z = bounded(single(x));
+    gated_grad(z, z.hi)
 }
 
 /// Beyond this `gelu_tanh` is x or 0 in every dtype.
@@ -151,21 +136,17 @@ fn tanh_argument(x: Term<'_>) -> (Pair<'_>, Term<'_>) {
 const CUBIC: (f64, f64) = (0.071_354_816_272_600_25, -6.175_149_918_155_315e-19);
 
 /// `x·Φ(x)` with the tanh approximation of Φ.
-pub fn gelu_tanh(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let near = x.max(-TANH_REACH).min(TANH_REACH);
-        let (z, _) = tanh_argument(near);
-        x.lt(-TANH_REACH).select(0.0, gated(x, z))
-    })
+pub fn gelu_tanh([x]: [Term<'_>; 1]) -> Term<'_> {
+    let near = x.max(-TANH_REACH).min(TANH_REACH);
+    let (z, _) = tanh_argument(near);
+    x.lt(-TANH_REACH).select(0.0, gated(x, z))
 }
 
 /// The derivative of `gelu_tanh`.
-pub fn gelu_tanh_grad(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let near = x.max(-TANH_REACH).min(TANH_REACH);
-        let (z, slope) = tanh_argument(near);
-        gated_grad(z, slope)
-    })
+pub fn gelu_tanh_grad([x]: [Term<'_>; 1]) -> Term<'_> {
+    let near = x.max(-TANH_REACH).min(TANH_REACH);
+    let (z, slope) = tanh_argument(near);
+    gated_grad(z, slope)
 }
 
 /// `e^(-x²/4)`, and half of `e^(x²/2)·erfc(|x|/√2)`: the square of the first times the second is Φ
@@ -181,161 +162,131 @@ fn normal_tail(x: Term<'_>) -> (Term<'_>, Term<'_>) {
 }
 
 /// `x·Φ(x)`.
-pub fn gelu(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let (q, tail) = normal_tail(x);
-        let below = x * q * (q * tail);
-        let y = x.lt(0.0).select(below, x * (1.0 - q * q * tail));
-        x.eq(f64::NEG_INFINITY).select(0.0, y)
-    })
+pub fn gelu([x]: [Term<'_>; 1]) -> Term<'_> {
+    let (q, tail) = normal_tail(x);
+    let below = x * q * (q * tail);
+    let y = x.lt(0.0).select(below, x * (1.0 - q * q * tail));
+    x.eq(f64::NEG_INFINITY).select(0.0, y)
 }
 
 /// `Φ(x) + x·φ(x)`.
-pub fn gelu_grad(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        // Where it is 0 or 1.
-        let x = x.max(-60.0).min(60.0);
-        let (q, tail) = normal_tail(x);
-        let slope = x * ROOT_2_PI.recip();
-        let below = q * (q * (slope + tail));
-        x.lt(0.0).select(below, 1.0 + q * q * (slope - tail))
-    })
+pub fn gelu_grad([x]: [Term<'_>; 1]) -> Term<'_> {
+    // Where it is 0 or 1.
+    let x = x.max(-60.0).min(60.0);
+    let (q, tail) = normal_tail(x);
+    let slope = x * ROOT_2_PI.recip();
+    let below = q * (q * (slope + tail));
+    x.lt(0.0).select(below, 1.0 + q * q * (slope - tail))
 }
 
 /// `√2π`.
 const ROOT_2_PI: f64 = 2.506_628_274_631_000_5;
 
 /// `a · x·Φ(x)`.
-pub fn geglu(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[a, x]| {
-        let (q, tail) = normal_tail(x);
-        let below = x.lt(0.0);
-        let share = 1.0 - q * q * tail;
-        by_gate(a, x, below.select(q, share), below.select(q * tail, 1.0))
-    })
+pub fn geglu([a, x]: [Term<'_>; 2]) -> Term<'_> {
+    let (q, tail) = normal_tail(x);
+    let below = x.lt(0.0);
+    let share = 1.0 - q * q * tail;
+    by_gate(a, x, below.select(q, share), below.select(q * tail, 1.0))
 }
 
 /// `log(1 + e^x)`.
-pub fn softplus(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        x.max(0.0) + (-x.abs()).apply(exp).apply(log1p)
-    })
+pub fn softplus([x]: [Term<'_>; 1]) -> Term<'_> {
+    x.max(0.0) + (-x.abs()).apply(exp).apply(log1p)
 }
 
 /// `-log(1 + e^-x)`.
-pub fn log_sigmoid(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        x.min(0.0) - (-x.abs()).apply(exp).apply(log1p)
-    })
+pub fn log_sigmoid([x]: [Term<'_>; 1]) -> Term<'_> {
+    x.min(0.0) - (-x.abs()).apply(exp).apply(log1p)
 }
 
 /// `tanh(log(1 + e^x))` is `n/(n + 2)` with `n = e^x·(e^x + 2)`, or above zero, with `e = e^-x`,
 /// `(1 + 2e)/(1 + 2e + 2e²)`: no difference that cancels.
-pub fn mish(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let h = half_decay(single(x));
-        let e = h * h;
-        let n = e * (e + 2.0);
-        let below = x * h * (h * (e + 2.0) / (n + 2.0));
-        let top = e * 2.0 + 1.0;
-        let above = x * (top / (e * e * 2.0 + top));
-        let y = x.lt(0.0).select(below, above);
-        x.eq(f64::NEG_INFINITY).select(0.0, y)
-    })
+pub fn mish([x]: [Term<'_>; 1]) -> Term<'_> {
+    let h = half_decay(single(x));
+    let e = h * h;
+    let n = e * (e + 2.0);
+    let below = x * h * (h * (e + 2.0) / (n + 2.0));
+    let top = e * 2.0 + 1.0;
+    let above = x * (top / (e * e * 2.0 + top));
+    let y = x.lt(0.0).select(below, above);
+    x.eq(f64::NEG_INFINITY).select(0.0, y)
 }
 
 /// The derivative of `mish`.
-pub fn mish_grad(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let x = x.max(-2000.0).min(2000.0);
-        let h = half_decay(single(x));
-        let e = h * h;
-        let n = e * (e + 2.0) + 2.0;
-        let slope = x * 4.0 * (e + 1.0) + (e + 2.0) * n;
-        let below = h * slope * (h / (n * n));
-        let top = e * 2.0 + 1.0;
-        let d = e * e * 2.0 + top;
-        let above = top / d + x * 4.0 * e * e * (e + 1.0) / (d * d);
-        x.lt(0.0).select(below, above)
-    })
+pub fn mish_grad([x]: [Term<'_>; 1]) -> Term<'_> {
+    let x = x.max(-2000.0).min(2000.0);
+    let h = half_decay(single(x));
+    let e = h * h;
+    let n = e * (e + 2.0) + 2.0;
+    let slope = x * 4.0 * (e + 1.0) + (e + 2.0) * n;
+    let below = h * slope * (h / (n * n));
+    let top = e * 2.0 + 1.0;
+    let d = e * e * 2.0 + top;
+    let above = top / d + x * 4.0 * e * e * (e + 1.0) / (d * d);
+    x.lt(0.0).select(below, above)
 }
 
 /// `x` above zero, else `α·(e^x - 1)`.
-pub fn elu(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[x, alpha]| {
-        x.gt(0.0).select(x, alpha * x.apply(expm1))
-    })
+pub fn elu([x, alpha]: [Term<'_>; 2]) -> Term<'_> {
+    x.gt(0.0).select(x, alpha * x.apply(expm1))
 }
 
 /// 1 above zero, else `α·e^x`.
-pub fn elu_grad(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[x, alpha]| {
-        x.gt(0.0).select(1.0, decayed(alpha, single(x)))
-    })
+pub fn elu_grad([x, alpha]: [Term<'_>; 2]) -> Term<'_> {
+    x.gt(0.0).select(1.0, decayed(alpha, single(x)))
 }
 
 /// λ and λ·α of the self-normalising ELU.
 pub const SELU: (f64, f64) = (1.050_700_987_355_480_5, 1.758_099_340_847_376_8);
 
 /// `λ·x` above zero, else `λ·α·(e^x - 1)`.
-pub fn selu(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        x.gt(0.0).select(x * SELU.0, x.apply(expm1) * SELU.1)
-    })
+pub fn selu([x]: [Term<'_>; 1]) -> Term<'_> {
+    x.gt(0.0).select(x * SELU.0, x.apply(expm1) * SELU.1)
 }
 
 /// λ above zero, else `λ·α·e^x`.
-pub fn selu_grad(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let slope = decayed(x.c(SELU.1), single(x));
-        x.gt(0.0).select(SELU.0, slope)
-    })
+pub fn selu_grad([x]: [Term<'_>; 1]) -> Term<'_> {
+    let slope = decayed(x.c(SELU.1), single(x));
+    x.gt(0.0).select(SELU.0, slope)
 }
 
 /// `x` above zero, else `α·(e^(x/α) - 1)`.
-pub fn celu(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[x, alpha]| {
-        let z = rest(Pair::quotient(x, alpha));
-        let m = z.hi.apply(expm1);
-        let near = alpha * (m + z.lo * (m + 1.0));
-        // Of a negative α: e^z may be more than the result.
-        let h = (z.hi * 0.5).apply(exp);
-        let h = h.is_inf().select(h, (z.lo * 0.5).fma(h, h));
-        let y = z.hi.gt(64.0).select(alpha * h * h, near);
-        // A quotient that small may be denormal; the result is x.
-        let tiny = z.hi.abs().lt(x.pick(2f64.powi(-26), 2f64.powi(-55)));
-        (x.gt(0.0) | tiny).select(x, y)
-    })
+pub fn celu([x, alpha]: [Term<'_>; 2]) -> Term<'_> {
+    let z = rest(Pair::quotient(x, alpha));
+    let m = z.hi.apply(expm1);
+    let near = alpha * (m + z.lo * (m + 1.0));
+    // Of a negative α: e^z may be more than the result.
+    let h = (z.hi * 0.5).apply(exp);
+    let h = h.is_inf().select(h, (z.lo * 0.5).fma(h, h));
+    let y = z.hi.gt(64.0).select(alpha * h * h, near);
+    // A quotient that small may be denormal; the result is x.
+    let tiny = z.hi.abs().lt(x.pick(2f64.powi(-26), 2f64.powi(-55)));
+    (x.gt(0.0) | tiny).select(x, y)
 }
 
 /// 1 above zero, else `e^(x/α)`.
-pub fn celu_grad(b: &mut Builder, x: &[Value]) -> Value {
-    formula(b, [x[0], x[1]], |[x, alpha]| {
-        let z = rest(Pair::quotient(x, alpha));
-        let e = z.hi.apply(exp);
-        let e = e.is_inf().select(e, z.lo.fma(e, e));
-        x.gt(0.0).select(1.0, e)
-    })
+pub fn celu_grad([x, alpha]: [Term<'_>; 2]) -> Term<'_> {
+    let z = rest(Pair::quotient(x, alpha));
+    let e = z.hi.apply(exp);
+    let e = e.is_inf().select(e, z.lo.fma(e, e));
+    x.gt(0.0).select(1.0, e)
 }
 
 /// `x - tanh x`. Near zero by the continued fraction `tanh x = x/(1 + x²/(3 + x²/(5 + …)))`, all of
 /// whose terms are positive.
-pub fn tanh_shrink(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let square = x * x;
-        let depth = x.pick(9, 15);
-        let w = (1..=depth)
-            .rev()
-            .fold(x.c(0.0), |w, k| square / (w + f64::from(2 * k + 1)));
-        let near = x * (w / (w + 1.0));
-        x.abs().lt(2.0).select(near, x - x.apply(tanh))
-    })
+pub fn tanh_shrink([x]: [Term<'_>; 1]) -> Term<'_> {
+    let square = x * x;
+    let depth = x.pick(9, 15);
+    let w = (1..=depth)
+        .rev()
+        .fold(x.c(0.0), |w, k| square / (w + f64::from(2 * k + 1)));
+    let near = x * (w / (w + 1.0));
+    x.abs().lt(2.0).select(near, x - x.apply(tanh))
 }
 
 /// `tanh² x`.
-pub fn tanh_shrink_grad(b: &mut Builder, x: Value) -> Value {
-    formula(b, [x], |[x]| {
-        let t = x.apply(tanh);
-        t * t
-    })
+pub fn tanh_shrink_grad([x]: [Term<'_>; 1]) -> Term<'_> {
+    let t = x.apply(tanh);
+    t * t
 }

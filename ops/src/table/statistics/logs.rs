@@ -29,19 +29,22 @@ pub const LOGSUMEXP: Row = Row {
     name: "logsumexp",
     doc: "`log Σe^x`, in one pass, relative to the greatest element so far, so that nothing overflows; -inf of nothing. Its error is measured against `1 + log n + |result|`.",
     dtypes: FLOATS,
-    kind: Kind::Reduce(Reduce {
-        lift: |b, x, _| {
-            let ty = b.ty(x);
-            vec![x, b.int(ty, 1)]
-        },
-        identity: |b, ty, _| vec![b.float(ty, f64::NEG_INFINITY), b.int(ty, 0)],
-        combine: join,
-        finish: |b, x, _| formula(b, [x[0], x[1]], |[most, sum]| most + sum.apply(log)),
-        reference: |t, xs| Num::Float(log_sum_exp(t, xs)),
-        scale: Some(|t, xs| 1.0 + (xs.len() as f64).ln() + log_sum_exp(t, xs).abs()),
-        ..SUM
-    }),
+    kind: Kind::Reduce(EXPONENTIALS),
     limit: |_| Limit::Mean(8.0),
+};
+
+/// Over (greatest, sum of exponentials relative to it).
+pub const EXPONENTIALS: Reduce = Reduce {
+    lift: |b, x, _| {
+        let ty = b.ty(x);
+        vec![x, b.int(ty, 1)]
+    },
+    identity: |b, ty, _| vec![b.float(ty, f64::NEG_INFINITY), b.int(ty, 0)],
+    combine: join,
+    finish: |b, x, _| formula(b, [x[0], x[1]], |[most, sum]| most + sum.apply(log)),
+    reference: |t, xs| Num::Float(log_sum_exp(t, xs)),
+    scale: Some(|t, xs| 1.0 + (xs.len() as f64).ln() + log_sum_exp(t, xs).abs()),
+    ..SUM
 };
 
 /// Two accumulators (greatest, sum of exponentials relative to it).
