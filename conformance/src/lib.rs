@@ -4,7 +4,8 @@
 //! - `subject`, `values`, `layout`, `chain`: inputs, references, and where operands lie, in plain
 //!   Rust; `measure`: error against limit.
 //! - `exec`: one case on one device, guarded and poisoned; `watch` guards what the library
-//!   allocates, and `sabotage` is a device that is wrong on purpose.
+//!   allocates, `shadow` looks for races that the device hides, and `sabotage` is a device that is
+//!   wrong on purpose.
 //! - `sweep`: all inputs of an f32 function.
 //! - `shard`, `child`, `runner`, `journal`: cases in subprocesses with time-outs, resumable.
 //! - [`mutants`]: does the suite notice mistakes? `mutation` makes them.
@@ -30,6 +31,7 @@ pub mod result;
 mod rng;
 mod runner;
 mod sabotage;
+mod shadow;
 mod shard;
 mod subject;
 mod sweep;

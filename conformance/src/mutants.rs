@@ -2,15 +2,19 @@
 //! ([`crate::mutation`]), and the cases of their operator in the smoke profile have to notice.
 //!
 //! Which operators and which places is drawn from a seed. A mistake that cannot be made in any of an
-//! operator's kernels is no mutant, and another operator is drawn. A mutant is caught by the first
-//! case that does not pass, be it wrong, crashed or hung.
+//! operator's kernels is no mutant, and another operator is drawn; so for a mistake that changes
+//! nothing. A mutant is caught by the first case that does not pass, be it wrong, crashed or hung.
+//!
+//! The interpreter runs the cases first, with kernels as they are planned for the device, each beside
+//! the original: a device compiles slowly, and is only shown those cases that the mistake makes fail.
 
 use crate::case::Case;
 use crate::child::{Shard, Silence};
 use crate::mutation::{KINDS, Kind, Mutation};
 use crate::plan::{self, Profile};
+use crate::result::{CaseResult, Effect};
 use crate::rng::Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -44,11 +48,17 @@ const ENOUGH: f64 = 0.95;
 /// Cases of each dtype after which an operator has shown that a mistake cannot be made in it.
 const ROUNDS: usize = 2;
 
+/// Cases that a device may pass though they fail on the interpreter.
+const TRIES: usize = 12;
+
 /// How a mutant ended.
 enum End {
     /// By this case, in this way.
     Caught(String),
-    Survived,
+    /// Why it is known to be wrong.
+    Survived(String),
+    /// It computes the same as the original.
+    Equivalent,
     /// The mistake cannot be made in the operator's kernels.
     Impossible,
 }
@@ -58,19 +68,23 @@ enum End {
 struct Tally {
     caught: usize,
     survived: Vec<String>,
+    equivalent: Vec<String>,
 }
 
 /// Runs the command: 0 where enough mutants are caught, 1 where not, 2 for wrong usage.
 pub fn run(args: &MutantsArgs) -> ExitCode {
+    let list = |names: &[String]| match names {
+        [] => "none".into(),
+        names => names.join(" "),
+    };
     match hunt(args) {
         Ok(tally) => {
-            let survivors = match tally.survived.is_empty() {
-                true => "none".into(),
-                false => tally.survived.join(" "),
-            };
             let (caught, survived) = (tally.caught, tally.survived.len());
             let all = caught + survived;
-            println!("{all} mutants, {caught} caught, {survived} survived: {survivors}");
+            let same = &tally.equivalent;
+            println!("{} equivalent, not counted: {}", same.len(), list(same));
+            let names = list(&tally.survived);
+            println!("{all} mutants, {caught} caught, {survived} survived: {names}");
             let enough = all > 0 && caught as f64 >= ENOUGH * all as f64;
             ExitCode::from(u8::from(!enough))
         }
@@ -126,6 +140,7 @@ fn hunt(args: &MutantsArgs) -> Result<Tally, String> {
     }
     let mut tally = tally.into_inner().map_err(|e| e.to_string())?;
     tally.survived.sort();
+    tally.equivalent.sort();
     Ok(tally)
 }
 
@@ -184,12 +199,17 @@ impl Hunter<'_> {
             let Ok(mut tally) = tally.lock() else { return };
             match end {
                 End::Impossible => continue,
+                End::Equivalent => {
+                    println!("equivalent {mutant}");
+                    tally.equivalent.push(mutant);
+                    continue;
+                }
                 End::Caught(by) => {
-                    println!("caught    {mutant}  by {by}");
+                    println!("caught     {mutant}  by {by}");
                     tally.caught += 1;
                 }
-                End::Survived => {
-                    println!("SURVIVED  {mutant}");
+                End::Survived(why) => {
+                    println!("SURVIVED   {mutant}  {why}");
                     tally.survived.push(mutant);
                 }
             }
@@ -213,32 +233,93 @@ impl Hunter<'_> {
         !known
     }
 
-    /// Runs an operator's cases until one does not pass.
+    /// Looks for a case that does not pass.
     fn chase(&self, mutant: &str, row: &Row) -> End {
-        let device = format!("{}+mutant:{mutant}", self.device);
+        let mut twins = Runner::new(self, "twins", mutant);
+        let mut device = Runner::new(self, "mutant", mutant);
         let cases = self.cases.get(row.name).map_or(&[][..], Vec::as_slice);
-        let mut shard = match Shard::start(self.exe, &device) {
-            Ok((shard, _)) => shard,
-            Err(what) => return End::Caught(what),
-        };
-        let mut made = false;
+        let mut made = BTreeSet::new();
+        // The first case with other results that pass.
+        let mut hidden = None;
+        let mut tries = 0;
         for (i, case) in cases.iter().enumerate() {
-            match shard.run(&case.to_string(), self.timeout) {
-                Ok(result) if result.status.is_fine() => made |= result.mutants > 0,
-                Ok(result) => {
-                    let (status, detail) = (result.status.name(), result.detail);
-                    return End::Caught(format!("{case}: {status}, {detail}"));
-                }
-                Err(Silence::Died(how)) => return End::Caught(format!("{case}: crashed, {how}")),
-                Err(Silence::TimedOut) => return End::Caught(format!("{case}: hung")),
-            }
-            if !made && i + 1 >= ROUNDS * row.dtypes.len() {
+            if made.is_empty() && i >= ROUNDS * row.dtypes.len() {
                 return End::Impossible;
             }
+            let ran = twins.run(case);
+            let effect = ran.as_ref().map_or(Effect::Some, |r| r.effect);
+            if effect == Effect::Absent {
+                continue;
+            }
+            made.insert(case.dtype.name());
+            if effect == Effect::Some {
+                hidden.get_or_insert_with(|| case.to_string());
+                if !ran.is_ok_and(|r| r.status.is_fine()) && tries < TRIES {
+                    tries += 1;
+                    if let Some(how) = device.fault(case) {
+                        return End::Caught(how);
+                    }
+                }
+            }
         }
-        match made {
-            true => End::Survived,
-            false => End::Impossible,
+        if let Some(case) = hidden {
+            return End::Survived(format!("changes {case}"));
+        }
+        if made.is_empty() {
+            return End::Impossible;
+        }
+        for case in plan::broad(row.name) {
+            if made.contains(case.dtype.name())
+                && !twins.run(&case).is_ok_and(|r| r.effect != Effect::Some)
+            {
+                return End::Survived(format!("would change {case}"));
+            }
+        }
+        End::Equivalent
+    }
+}
+
+/// Runs cases on a device that is wrong in one way, and starts it anew where it died.
+struct Runner<'a> {
+    hunter: &'a Hunter<'a>,
+    device: String,
+    shard: Option<Shard>,
+}
+
+impl<'a> Runner<'a> {
+    fn new(hunter: &'a Hunter<'a>, way: &str, mutant: &str) -> Runner<'a> {
+        Runner {
+            hunter,
+            device: format!("{}+{way}:{mutant}", hunter.device),
+            shard: None,
+        }
+    }
+
+    /// What a case comes to, or how the process ended.
+    fn run(&mut self, case: &Case) -> Result<CaseResult, String> {
+        let mut shard = match self.shard.take() {
+            Some(shard) => shard,
+            None => Shard::start(self.hunter.exe, &self.device)?.0,
+        };
+        match shard.run(&case.to_string(), self.hunter.timeout) {
+            Ok(result) => {
+                self.shard = Some(shard).filter(|_| !result.lost);
+                Ok(result)
+            }
+            Err(Silence::Died(how)) => Err(format!("crashed, {how}")),
+            Err(Silence::TimedOut) => Err("hung".into()),
+        }
+    }
+
+    /// How a case does not pass.
+    fn fault(&mut self, case: &Case) -> Option<String> {
+        match self.run(case) {
+            Ok(result) if result.status.is_fine() => None,
+            Ok(result) => {
+                let (status, detail) = (result.status.name(), result.detail);
+                Some(format!("{case}: {status}, {detail}"))
+            }
+            Err(how) => Some(format!("{case}: {how}")),
         }
     }
 }

@@ -51,6 +51,26 @@ impl Status {
     }
 }
 
+/// What a mistake in a kernel does to a case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// No kernel had it.
+    #[default]
+    Absent,
+    /// Not a bit changes.
+    None,
+    /// Something changes, or goes wrong.
+    Some,
+}
+
+impl Effect {
+    /// Whether no kernel had a mistake.
+    pub fn is_absent(&self) -> bool {
+        *self == Effect::Absent
+    }
+}
+
 /// The worst element of a case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Worst {
@@ -102,9 +122,9 @@ pub struct CaseResult {
     /// Milliseconds that it took, reference included.
     #[serde(default)]
     pub ms: f64,
-    /// Kernels that the process had compiled with a mistake in them, of a device that makes some.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub mutants: u32,
+    /// What a mistake in its kernels did, on a device that compares them with the right ones.
+    #[serde(default, skip_serializing_if = "Effect::is_absent")]
+    pub effect: Effect,
     /// The device was lost: nothing more can run on it in this process.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
@@ -128,12 +148,8 @@ impl CaseResult {
             flushed: 0,
             launches: 0,
             ms: 0.0,
-            mutants: 0,
+            effect: Effect::Absent,
             lost: false,
         }
     }
-}
-
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }

@@ -34,6 +34,9 @@ enum Kind {
     Loose(Liberty),
     /// The kernel itself has a mistake.
     Mutant(Mutation),
+    /// The interpreter runs kernels planned for the device, with the mistake and without, and
+    /// compares.
+    Twins(Mutation),
 }
 
 const KINDS: [(&str, Kind); 11] = [
@@ -64,27 +67,32 @@ impl Sabotage {
     /// # Errors
     /// The kinds there are, where it names none of them.
     pub fn split(device: &str) -> std::result::Result<(&str, Option<Sabotage>), String> {
-        let (base, text, mutant) = match device.split_once("+sabotage:") {
-            Some((base, text)) => (base, text, false),
-            None => match device.split_once("+mutant:") {
-                Some((base, text)) => (base, text, true),
-                None => return Ok((device, None)),
-            },
+        let Some((base, (way, text))) = device
+            .split_once('+')
+            .and_then(|(base, rest)| Some((base, rest.split_once(':')?)))
+        else {
+            return Ok((device, None));
+        };
+        let mutant: Option<fn(Mutation) -> Kind> = match way {
+            "mutant" => Some(Kind::Mutant),
+            "twins" => Some(Kind::Twins),
+            "sabotage" => None,
+            _ => return Ok((device, None)),
         };
         let (name, pattern) = text.split_once(':').unwrap_or((text, ""));
         let kind = match mutant {
-            false => KINDS.iter().find(|k| k.0 == name).map(|k| k.1),
-            true => {
+            None => KINDS.iter().find(|k| k.0 == name).map(|k| k.1),
+            Some(mutant) => {
                 let (name, site) = name.split_once('#').unwrap_or((name, "0"));
                 let kind = mutation::KINDS.iter().find(|k| k.0 == name).map(|k| k.1);
                 kind.zip(site.parse().ok())
-                    .map(|(kind, site)| Kind::Mutant(Mutation { kind, site }))
+                    .map(|(kind, site)| mutant(Mutation { kind, site }))
             }
         };
         let Some(kind) = kind else {
             let names: Vec<&str> = match mutant {
-                false => KINDS.iter().map(|k| k.0).collect(),
-                true => mutation::KINDS.iter().map(|k| k.0).collect(),
+                None => KINDS.iter().map(|k| k.0).collect(),
+                Some(_) => mutation::KINDS.iter().map(|k| k.0).collect(),
             };
             let names = names.join(", ");
             return Err(format!("no sabotage or mutant `{name}`; there are {names}"));
@@ -97,6 +105,7 @@ impl Sabotage {
     pub fn name(&self) -> String {
         let name = match self.kind {
             Kind::Mutant(m) => format!("mutant:{}#{}", m.name(), m.site),
+            Kind::Twins(m) => format!("twins:{}#{}", m.name(), m.site),
             kind => {
                 let name = KINDS.iter().find(|k| k.1 == kind).map_or("", |k| k.0);
                 format!("sabotage:{name}")
@@ -106,6 +115,11 @@ impl Sabotage {
             true => name,
             false => format!("{name}:{}", self.pattern),
         }
+    }
+
+    /// Whether mutants are compared with originals.
+    pub fn compares(&self) -> bool {
+        matches!(self.kind, Kind::Twins(_))
     }
 
     /// Whether kernels of this name are concerned.
@@ -119,7 +133,7 @@ impl Sabotage {
             return None;
         }
         match self.kind {
-            Kind::Mutant(mutation) => mutation.apply(kernel),
+            Kind::Mutant(mutation) | Kind::Twins(mutation) => mutation.apply(kernel),
             Kind::Loose(liberty) => Some(liberty.compile(kernel)),
             _ => None,
         }

@@ -1,14 +1,21 @@
 //! A device under watch: every allocation is filled with a pattern and followed by guard bytes,
 //! so that memory which the library itself allocates is guarded too. It is also where a
 //! deliberately wrong device ([`crate::sabotage`]) goes wrong.
+//!
+//! Kernels with shared memory are run a second time in a [`Shadow`], for races that the device hides.
 
+use crate::result::Effect;
 use crate::sabotage::Sabotage;
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::shadow::{After, Shadow};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use suanzi_backends::{Arg, Caps, Compiled, Device, DeviceInfo, Memory, Program, Result};
+use suanzi_backends::cpu;
+use suanzi_backends::{
+    Arg, Caps, Compiled, Device, DeviceInfo, DeviceKind, Memory, Program, Result,
+};
 use suanzi_codegen::Kernel;
 use suanzi_codegen::ir::{Access, ParamKind};
+use suanzi_ops::{Num, Scalar};
 
 /// What fresh memory and guards are filled with.
 pub const FILL: u8 = 0xa5;
@@ -19,12 +26,14 @@ const TAIL: u64 = 256;
 /// A watched device.
 pub struct Watch {
     inner: Arc<dyn Device>,
+    /// Whose caps it shows: kernels are planned for this device.
+    caps: Caps,
     info: DeviceInfo,
     sabotage: Option<Sabotage>,
     /// Buffers that kernels may have written since the last [`Watch::check`].
     written: Mutex<Vec<Memory>>,
-    /// Kernels that were compiled with a mistake.
-    mutants: AtomicU32,
+    /// What mistakes in kernels did since it was last asked.
+    effect: Mutex<Effect>,
 }
 
 /// Behind a [`Memory`] of a watched device.
@@ -37,28 +46,42 @@ struct Watched {
     inner: Program,
     /// Element size of each buffer parameter that is written.
     outputs: Vec<Option<usize>>,
+    shadow: Option<Shadow>,
 }
 
 impl Watch {
-    /// Watches a device.
-    pub fn new(inner: Arc<dyn Device>, sabotage: Option<Sabotage>) -> Watch {
+    /// Watches a device. Where mutants are compared with originals, the interpreter runs both in
+    /// its place.
+    ///
+    /// # Errors
+    /// Where the interpreter cannot be opened.
+    pub fn new(device: Arc<dyn Device>, sabotage: Option<Sabotage>) -> Result<Watch> {
+        let caps = device.caps().clone();
+        let compares = sabotage.as_ref().is_some_and(Sabotage::compares);
+        let inner = if compares { cpu::open()? } else { device };
         let mut info = inner.info().clone();
         if let Some(sabotage) = &sabotage {
             info.id = format!("{}+{}", info.id, sabotage.name());
             info.driver = format!("{}, sabotaged", info.driver);
         }
-        Watch {
+        Ok(Watch {
             inner,
+            caps,
             info,
             sabotage,
             written: Mutex::default(),
-            mutants: AtomicU32::new(0),
-        }
+            effect: Mutex::default(),
+        })
     }
 
-    /// Kernels that were compiled with a mistake so far.
-    pub fn mutants(&self) -> u32 {
-        self.mutants.load(Ordering::Relaxed)
+    /// Whether it runs mutants beside the originals.
+    pub fn compares(&self) -> bool {
+        self.sabotage.as_ref().is_some_and(Sabotage::compares)
+    }
+
+    /// What mistakes in kernels did since the last call, on a device that compares.
+    pub fn effect(&self) -> Effect {
+        std::mem::take(&mut *lock(&self.effect))
     }
 
     fn inner<'a>(&self, memory: &'a Memory) -> Result<&'a Memory> {
@@ -77,7 +100,7 @@ impl Watch {
     /// # Errors
     /// What the device says; `Ok(false)` where a guard was overwritten.
     pub fn check(&self) -> Result<bool> {
-        let written = std::mem::take(&mut *self.lock());
+        let written = std::mem::take(&mut *lock(&self.written));
         for memory in &written {
             if self
                 .behind(memory, memory.bytes)?
@@ -90,9 +113,51 @@ impl Watch {
         Ok(true)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Memory>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A launch of a kernel and of its mutant: the results are the mutant's.
+    fn twins(
+        &self,
+        original: &dyn Fn() -> Result<()>,
+        mutant: Result<Vec<After<'_>>>,
+    ) -> Result<()> {
+        let mut effect = lock(&self.effect);
+        *effect = (*effect).max(Effect::None);
+        // Until it is known to be none.
+        let before = std::mem::replace(&mut *effect, Effect::Some);
+        let after = mutant?;
+        original()?;
+        let mut same = true;
+        for After {
+            memory,
+            elem,
+            bytes,
+        } in after
+        {
+            let mut right = vec![0; bytes.len()];
+            self.inner.read(memory, 0, &mut right)?;
+            same &= alike(elem, &right, &bytes);
+            self.inner.write(memory, 0, &bytes)?;
+        }
+        if same {
+            *effect = before;
+        }
+        Ok(())
     }
+}
+
+/// Whether two memories hold the same, any NaN for a NaN.
+fn alike(elem: Scalar, a: &[u8], b: &[u8]) -> bool {
+    let nan = |bytes: &[u8]| {
+        let mut raw = [0; 8];
+        raw[..bytes.len()].copy_from_slice(bytes);
+        let number = Num::from_bits(elem, u64::from_le_bytes(raw));
+        matches!(number, Num::Float(v) if v.is_nan())
+    };
+    let mut elements = a.chunks(elem.bytes()).zip(b.chunks(elem.bytes()));
+    a == b || elem.is_float() && elements.all(|(a, b)| a == b || nan(a) && nan(b))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Device for Watch {
@@ -101,7 +166,7 @@ impl Device for Watch {
     }
 
     fn caps(&self) -> &Caps {
-        self.inner.caps()
+        &self.caps
     }
 
     fn alloc(&self, bytes: u64) -> Result<Memory> {
@@ -133,20 +198,30 @@ impl Device for Watch {
         });
         let outputs = outputs.collect();
         let mutant = self.sabotage.as_ref().and_then(|s| s.mutate(kernel));
-        // A mutant's binary is not the kernel's, and must not be kept as such.
-        let compiled = match &mutant {
-            Some(mutant) => {
-                self.mutants.fetch_add(1, Ordering::Relaxed);
-                let compiled = self.inner.compile(mutant, None)?;
-                Compiled {
-                    binary: None,
-                    ..compiled
-                }
+        let shadow = match &mutant {
+            Some(mutant) if self.compares() => Some(mutant),
+            None if self.compares() => None,
+            mutant => {
+                let run = mutant.as_ref().unwrap_or(kernel);
+                // `cpu` has its own race detector.
+                let hides = self.inner.caps().kind != DeviceKind::Interpreter;
+                (hides && !run.shared.is_empty()).then_some(run)
             }
-            None => self.inner.compile(kernel, binary)?,
         };
-        let inner = compiled.program;
-        let watched = Watched { inner, outputs };
+        let shadow = shadow.map(|k| Shadow::new(&self.info, k)).transpose()?;
+        let compiled = match &mutant {
+            // A mutant's binary is not the kernel's, and must not be kept as such.
+            Some(mutant) if !self.compares() => Compiled {
+                binary: None,
+                ..self.inner.compile(mutant, None)?
+            },
+            _ => self.inner.compile(kernel, binary)?,
+        };
+        let watched = Watched {
+            inner: compiled.program,
+            outputs,
+            shadow,
+        };
         Ok(Compiled {
             program: Program::new(&kernel.name, watched),
             ..compiled
@@ -172,8 +247,15 @@ impl Device for Watch {
                 }
             });
         }
-        self.lock().extend(outputs.iter().map(|o| o.0.clone()));
+        lock(&self.written).extend(outputs.iter().map(|o| o.0.clone()));
         let launch = || self.inner.launch(&watched.inner, groups, &inner);
+        if let Some(shadow) = watched.shadow.as_ref().filter(|_| !groups.contains(&0)) {
+            let after = shadow.run(&*self.inner, groups, &inner);
+            if self.compares() {
+                return self.twins(&launch, after);
+            }
+            after?;
+        }
         match &self.sabotage {
             Some(sabotage) if sabotage.concerns(&program.name) => {
                 let outputs: Vec<(&Memory, usize)> = outputs.iter().map(|o| (o.1, o.2)).collect();
