@@ -302,10 +302,15 @@ fn stored_count(view: &InputView) -> usize {
     view.stored.shape.iter().product()
 }
 
+/// The special value that the last element is.
+const FIRST: usize = 4;
+
 fn map_operands(case: &Case, inputs: Inputs, domain: Domain, rng: &mut Rng) -> Vec<Operand> {
     let count = inputs.count();
     // How often operand i's values repeat before its next one comes.
     let mut period = 1usize;
+    // And after how many elements the first one's do.
+    let mut steps = 1;
     let mut operands = Vec::with_capacity(count);
     for i in 0..count {
         let dtype = inputs.dtype(i, case.dtype);
@@ -313,8 +318,19 @@ fn map_operands(case: &Case, inputs: Inputs, domain: Domain, rng: &mut Rng) -> V
         let n = stored_count(&view);
         let shift = (case.seed as usize).wrapping_sub(1).wrapping_mul(n);
         let specials = values::special_for(domain, dtype, i, count);
+        if i == 0 {
+            steps = specials.len();
+        }
         let mut element = |j: usize| match case.input {
-            Input::Special => specials[(j.wrapping_add(shift) / period) % specials.len()],
+            Input::Special => {
+                // The first values in the last elements, where a kernel does the rest of a vector;
+                // operands out of step, so that these do not meet the same value all the time.
+                let k = (n - 1 - j + FIRST).wrapping_add(shift);
+                specials[(k / period + 3 * i * (k % steps)) % specials.len()]
+            }
+            Input::Random if j + values::TAIL >= n => {
+                values::telling(domain, dtype, i, j % 2 == 1, rng)
+            }
             Input::Random => values::random(domain, dtype, i, rng),
             Input::Exact => values::exact(domain, dtype, i, rng),
             Input::All => (j / period) as u64 & (u64::MAX >> (64 - dtype.bits())),
@@ -364,18 +380,22 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
         (table::Output::Always(Scalar::Bool), false) => Some((op.reference)(dtype, &[]).bool()),
         _ => None,
     };
-    // Whole rows of one sign, so that an extreme of either sign is an answer now and then.
-    let signs = row_signs(case, &view.stored.shape, rng);
+    // Whole rows of one sign, so that an extreme of either sign is an answer now and then; and
+    // whole rows of small or large numbers, on which a start that is not neutral shows.
+    let modes = row_modes(case, &view.stored.shape, rng);
     let ranked = op.domain == Domain::Any && (dtype.is_float() || dtype.is_signed_int());
-    let signed = |j: usize, bits: u64| match signs[j] {
+    let signed = |j: usize, bits: u64| match modes[j].negative {
         Some(negative) if ranked => with_sign(dtype, bits, negative),
         _ => bits,
     };
+    let scales = dtype.is_float() && op.domain != Domain::NearOne;
     let nan_bits = Num::Float(f64::NAN).to_bits(dtype);
     let mut element = |j: usize| match (case.input, neutral) {
         // In some rows several NaN, of which the first counts for some operators.
         (Input::Special, None)
-            if dtype.is_float() && signs[j] == Some(true) && rng.one_in(length / 3 + 1) =>
+            if dtype.is_float()
+                && modes[j].negative == Some(true)
+                && rng.one_in(length / 3 + 1) =>
         {
             nan_bits
         }
@@ -389,6 +409,10 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
                     _ => 1,
                 },
             }
+        }
+        (Input::Special | Input::Random, _) if scales && modes[j].scale != 0 => {
+            let size = values::moderate(dtype, rng);
+            signed(j, values::scaled(dtype, size, modes[j].scale))
         }
         (Input::Special | Input::Random, _) => match values::random(op.domain, dtype, 0, rng) {
             // NaN in every second row would hide what else is wrong.
@@ -404,9 +428,18 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
     Operand { dtype, view, bits }
 }
 
-/// For each stored element of a reduction, whether its row is to have one sign, and which: a
-/// quarter of the rows is negative and a quarter positive.
-fn row_signs(case: &Case, stored: &[usize], rng: &mut Rng) -> Vec<Option<bool>> {
+/// What the numbers of a row have in common.
+#[derive(Clone, Copy)]
+struct RowMode {
+    /// Their sign.
+    negative: Option<bool>,
+    /// Whether they are small (-1) or large (1).
+    scale: i32,
+}
+
+/// The mode of the row of each stored element of a reduction: a quarter of the rows is negative and
+/// a quarter positive, an eighth small and an eighth large.
+fn row_modes(case: &Case, stored: &[usize], rng: &mut Rng) -> Vec<RowMode> {
     let axes = axes_of(case);
     let lead = case.shape.len() - stored.len();
     let kept = (0..stored.len()).map(|a| !axes.contains(&(a + lead)));
@@ -418,8 +451,11 @@ fn row_signs(case: &Case, stored: &[usize], rng: &mut Rng) -> Vec<Option<bool>> 
             rows *= stored[axis].max(1) as i64;
         }
     }
-    let modes: Vec<Option<bool>> = (0..rows)
-        .map(|_| [None, None, Some(false), Some(true)][rng.below(4)])
+    let modes: Vec<RowMode> = (0..rows)
+        .map(|_| RowMode {
+            negative: *rng.pick(&[None, None, Some(false), Some(true)]),
+            scale: *rng.pick(&[0, 0, 0, 0, 0, 0, -1, 1]),
+        })
         .collect();
     let rows = layout::walk(stored, &strides, 0);
     rows.into_iter().map(|row| modes[row]).collect()

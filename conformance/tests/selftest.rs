@@ -64,7 +64,7 @@ fn one_wrong_bit_is_caught() {
         "failed",
         "is",
     );
-    caught("ulp", "sum/i32/4097@all/*", "failed", "is");
+    caught("ulp", "sum/i32/8193@all/*", "failed", "is");
     caught(
         "ulp",
         "cast/f64/*@{i32,f32,u8}/contiguous/special/*",
@@ -87,7 +87,7 @@ fn results_in_the_wrong_place_are_caught() {
 fn an_unwritten_tail_is_caught() {
     caught(
         "tail",
-        "add/*/1021/contiguous/random/s1",
+        "add/*/1023/contiguous/random/s1",
         "failed",
         "was not written",
     );
@@ -120,7 +120,7 @@ fn overwritten_guards_are_caught() {
     let why = "a guard behind the result was overwritten";
     caught(
         "guard",
-        "add/{f32,u8,f64}/1021/contiguous/random/s1",
+        "add/{f32,u8,f64}/1023/contiguous/random/s1",
         "failed",
         why,
     );

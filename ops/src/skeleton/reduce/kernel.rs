@@ -198,12 +198,9 @@ impl Fold<'_> {
 
     /// Folds, joins the group, and stores.
     fn output(&self, b: &mut Builder, segment: Segment, part: Value, steps: Steps) {
-        let mut acc = self.fold(b, &segment, steps);
+        let acc = self.fold(b, &segment, steps);
         if self.shape.grouped {
-            acc = self.join_group(b, &acc);
-            let zero = self.x.int(b, 0);
-            let first = b.bin(BinOp::Eq, self.local, zero);
-            b.if_(first, |b| self.store(b, &segment, part, &acc));
+            self.join_group(b, &acc, |b, joined| self.store(b, &segment, part, joined));
         } else {
             self.store(b, &segment, part, &acc);
         }
@@ -427,8 +424,14 @@ impl Fold<'_> {
         self.tree(b, values)
     }
 
-    /// One accumulator from those of a group, through shared memory; valid in item 0.
-    fn join_group(&self, b: &mut Builder, acc: &[Value]) -> Vec<Value> {
+    /// One accumulator from those of a group, through shared memory, of which item 0 makes use. A
+    /// group joins once, so nothing waits until it has been read.
+    fn join_group(
+        &self,
+        b: &mut Builder,
+        acc: &[Value],
+        done: impl FnOnce(&mut Builder, &[Value]),
+    ) {
         let at = b.builtin(Builtin::LocalId(0));
         let put = |b: &mut Builder, acc: &[Value]| {
             for (&place, &v) in self.shared.iter().zip(acc) {
@@ -442,9 +445,9 @@ impl Fold<'_> {
                 .collect()
         };
         put(b, acc);
-        b.barrier(ir::Barrier::Shared);
         let mut half = self.width / 2;
         while half > 0 {
+            b.barrier(ir::Barrier::Shared);
             let active = b.u32(half);
             let inside = b.bin(BinOp::Lt, at, active);
             b.if_(inside, |b| {
@@ -454,11 +457,14 @@ impl Fold<'_> {
                 let joined = (self.op.combine)(b, &mine, &other);
                 put(b, &joined);
             });
-            b.barrier(ir::Barrier::Shared);
             half /= 2;
         }
         let zero = b.u32(0);
-        take(b, zero)
+        let first = b.bin(BinOp::Eq, at, zero);
+        b.if_(first, |b| {
+            let joined = take(b, zero);
+            done(b, &joined);
+        });
     }
 
     pub(super) fn store(&self, b: &mut Builder, segment: &Segment, part: Value, acc: &[Value]) {
