@@ -12,7 +12,7 @@ use crate::case::Case;
 use crate::child::{Shard, Silence};
 use crate::mutation::{KINDS, Kind, Mutation};
 use crate::plan::{self, Profile};
-use crate::result::{CaseResult, Effect};
+use crate::result::{CaseResult, Effect, Status};
 use crate::rng::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -128,15 +128,15 @@ fn hunt(args: &MutantsArgs) -> Result<Tally, String> {
             several: args.devices.len() > 1,
         };
         let left = Mutex::new(kinds.clone());
+        let next = || left.lock().ok().and_then(|mut left| left.pop());
+        let work = || std::iter::from_fn(next).try_for_each(|kind| hunter.all_of(kind, &tally));
         std::thread::scope(|scope| {
-            for _ in 0..facts.shards.max(1) {
-                scope.spawn(|| {
-                    while let Some(kind) = { left.lock().ok().and_then(|mut l| l.pop()) } {
-                        hunter.all_of(kind, &tally);
-                    }
-                });
-            }
-        });
+            let threads: Vec<_> = (0..facts.shards.max(1))
+                .map(|_| scope.spawn(work))
+                .collect();
+            let mut ends = threads.into_iter().map(|t| t.join());
+            ends.try_for_each(|end| end.unwrap_or_else(|_| Err("a thread panicked".into())))
+        })?;
     }
     let mut tally = tally.into_inner().map_err(|e| e.to_string())?;
     tally.survived.sort();
@@ -176,7 +176,11 @@ struct Hunter<'a> {
 
 impl Hunter<'_> {
     /// The mutants of one kind.
-    fn all_of(&self, (name, kind): (&'static str, Kind), tally: &Mutex<Tally>) {
+    fn all_of(
+        &self,
+        (name, kind): (&'static str, Kind),
+        tally: &Mutex<Tally>,
+    ) -> Result<(), String> {
         let mut rng = Rng::from_text(name, self.args.seed);
         // A row whose error is only measured has nothing to be caught by.
         let limited = |row: &&Row| (row.limit)(row.dtypes[0]) != Limit::Measured;
@@ -195,8 +199,8 @@ impl Hunter<'_> {
                 true => format!("{}:{name}#{site}:{}", self.device, row.name),
                 false => format!("{name}#{site}:{}", row.name),
             };
-            let end = self.chase(&format!("{name}#{site}"), row);
-            let Ok(mut tally) = tally.lock() else { return };
+            let end = self.chase(&format!("{name}#{site}"), row)?;
+            let mut tally = tally.lock().map_err(|e| e.to_string())?;
             match end {
                 End::Impossible => continue,
                 End::Equivalent => {
@@ -215,6 +219,7 @@ impl Hunter<'_> {
             }
             found += 1;
         }
+        Ok(())
     }
 
     /// Whether a mistake can be made, as far as the table says.
@@ -234,48 +239,50 @@ impl Hunter<'_> {
     }
 
     /// Looks for a case that does not pass.
-    fn chase(&self, mutant: &str, row: &Row) -> End {
+    ///
+    /// # Errors
+    /// Where the device or the interpreter cannot be started.
+    fn chase(&self, mutant: &str, row: &Row) -> Result<End, String> {
         let mut twins = Runner::new(self, "twins", mutant);
         let mut device = Runner::new(self, "mutant", mutant);
         let cases = self.cases.get(row.name).map_or(&[][..], Vec::as_slice);
         let mut made = BTreeSet::new();
-        // The first case with other results that pass.
-        let mut hidden = None;
+        // The first case with other results.
+        let mut changed = None;
         let mut tries = 0;
         for (i, case) in cases.iter().enumerate() {
             if made.is_empty() && i >= ROUNDS * row.dtypes.len() {
-                return End::Impossible;
+                return Ok(End::Impossible);
             }
-            let ran = twins.run(case);
-            let effect = ran.as_ref().map_or(Effect::Some, |r| r.effect);
-            if effect == Effect::Absent {
+            let ran = twins.run(case)?;
+            if ran.effect == Effect::Absent {
                 continue;
             }
             made.insert(case.dtype.name());
-            if effect == Effect::Some {
-                hidden.get_or_insert_with(|| case.to_string());
-                if !ran.is_ok_and(|r| r.status.is_fine()) && tries < TRIES {
+            if ran.effect == Effect::Some {
+                changed.get_or_insert_with(|| case.to_string());
+                if !ran.status.is_fine() && tries < TRIES {
                     tries += 1;
-                    if let Some(how) = device.fault(case) {
-                        return End::Caught(how);
+                    let ran = device.run(case)?;
+                    if !ran.status.is_fine() {
+                        let (how, detail) = (ran.status.name(), ran.detail);
+                        return Ok(End::Caught(format!("{case}: {how}, {detail}")));
                     }
                 }
             }
         }
-        if let Some(case) = hidden {
-            return End::Survived(format!("changes {case}"));
+        if let Some(case) = changed {
+            return Ok(End::Survived(format!("changes {case}")));
         }
         if made.is_empty() {
-            return End::Impossible;
+            return Ok(End::Impossible);
         }
         for case in plan::broad(row.name) {
-            if made.contains(case.dtype.name())
-                && !twins.run(&case).is_ok_and(|r| r.effect != Effect::Some)
-            {
-                return End::Survived(format!("would change {case}"));
+            if made.contains(case.dtype.name()) && twins.run(&case)?.effect == Effect::Some {
+                return Ok(End::Survived(format!("would change {case}")));
             }
         }
-        End::Equivalent
+        Ok(End::Equivalent)
     }
 }
 
@@ -295,31 +302,24 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// What a case comes to, or how the process ended.
     fn run(&mut self, case: &Case) -> Result<CaseResult, String> {
         let mut shard = match self.shard.take() {
             Some(shard) => shard,
             None => Shard::start(self.hunter.exe, &self.device)?.0,
         };
-        match shard.run(&case.to_string(), self.hunter.timeout) {
+        let (status, detail) = match shard.run(&case.to_string(), self.hunter.timeout) {
             Ok(result) => {
                 self.shard = Some(shard).filter(|_| !result.lost);
-                Ok(result)
+                return Ok(result);
             }
-            Err(Silence::Died(how)) => Err(format!("crashed, {how}")),
-            Err(Silence::TimedOut) => Err("hung".into()),
-        }
-    }
-
-    /// How a case does not pass.
-    fn fault(&mut self, case: &Case) -> Option<String> {
-        match self.run(case) {
-            Ok(result) if result.status.is_fine() => None,
-            Ok(result) => {
-                let (status, detail) = (result.status.name(), result.detail);
-                Some(format!("{case}: {status}, {detail}"))
-            }
-            Err(how) => Some(format!("{case}: {how}")),
-        }
+            Err(Silence::Died(how)) => (Status::Crashed, how),
+            Err(Silence::TimedOut) => (Status::Hung, "no answer in time".into()),
+        };
+        Ok(CaseResult {
+            status,
+            detail,
+            effect: Effect::Some,
+            ..CaseResult::new(case)
+        })
     }
 }

@@ -129,7 +129,9 @@ type Axes = (&'static [usize], bool);
 const REDUCTIONS: &[(Who, &[usize], Axes, Layout, Input)] = &[
     (Each, &[33, 257], (&[1], false), Contiguous, Special),
     (Each, &[257, 33], (&[0], false), Contiguous, Random),
+    // In parts, which a second kernel joins.
     (Each, &[8193], (&[], false), Contiguous, Exact),
+    (Each, &[3, 8193], (&[1], false), Contiguous, Special),
     (Each, &[0, 5], (&[0], true), Contiguous, Random),
     (Lead, &[3, 17, 5], (&[1], true), Contiguous, Special),
     // Every subset of three axes.
@@ -406,6 +408,8 @@ pub fn cases(profile: Profile) -> Vec<Case> {
                     }
                 }
                 Kind::Call(call) => {
+                    // The second example of a dtype that is not the lead.
+                    let other = 1 + turn % (call.examples.len() - 1).max(1);
                     for (i, text) in call.examples.iter().enumerate() {
                         let Some((shape, rest)) = Example::split(text) else {
                             continue;
@@ -422,7 +426,7 @@ pub fn cases(profile: Profile) -> Vec<Case> {
                                     add(*layout, Random);
                                 }
                             }
-                        } else if i > 0 && Lead.includes(asked, lead) {
+                        } else if i > 0 && (Lead.includes(asked, lead) || i == other) {
                             let layout = CALL_LAYOUTS[(number + i) % CALL_LAYOUTS.len()];
                             add(layout, Random);
                         }
@@ -548,7 +552,8 @@ pub fn promise(profile: Profile) -> BTreeMap<String, usize> {
                     true => asked.dtypes,
                     false => 2 * asked.dtypes + leads * (CALL_LAYOUTS.len() - 1),
                 };
-                firsts + leads * (call.examples.len() - 1)
+                let others = call.examples.len() - 1;
+                firsts + leads * others + (asked.dtypes - leads) * others.min(1)
             }
         };
         out.insert(row.name.to_string(), count);
