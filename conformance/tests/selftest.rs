@@ -87,7 +87,7 @@ fn results_in_the_wrong_place_are_caught() {
 fn an_unwritten_tail_is_caught() {
     caught(
         "tail",
-        "add/*/1023/contiguous/random/s1",
+        "add/*/1007/contiguous/random/s1",
         "failed",
         "was not written",
     );
@@ -103,7 +103,7 @@ fn an_unwritten_tail_is_caught() {
 fn dropped_nans_are_caught() {
     caught(
         "nan",
-        "{add,maximum}/f32/625/contiguous/special/s1",
+        "{add,maximum}/f32/655/contiguous/special/s1",
         "failed",
         "not NaN",
     );
@@ -120,7 +120,7 @@ fn overwritten_guards_are_caught() {
     let why = "a guard behind the result was overwritten";
     caught(
         "guard",
-        "add/{f32,u8,f64}/1023/contiguous/random/s1",
+        "add/{f32,u8,f64}/1007/contiguous/random/s1",
         "failed",
         why,
     );
