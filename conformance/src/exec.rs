@@ -94,7 +94,7 @@ impl Bench {
             // Where a mistake changes nothing there is nothing to judge.
             let ran = self.execute(case, subject, &operands, None);
             result.effect = self.watch.effect();
-            if ran.is_ok() && result.effect != Effect::Some {
+            if ran.is_ok() && result.effect != Effect::Changed {
                 result.status = Status::Passed;
                 return;
             }

@@ -10,10 +10,13 @@
 
 use crate::case::Case;
 use crate::child::{Shard, Silence};
+use crate::layout::Layout;
 use crate::mutation::{KINDS, Kind, Mutation};
 use crate::plan::{self, Profile};
 use crate::result::{CaseResult, Effect, Status};
 use crate::rng::Rng;
+use crate::sweep;
+use crate::values::Input;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
@@ -164,6 +167,45 @@ fn by_operator() -> BTreeMap<String, Vec<Case>> {
         .collect()
 }
 
+/// Elements of the random inputs in [`broad`].
+const MANY: usize = 1 << 22;
+
+/// Cases that show whether a kernel of an operator computes the same as another one: what the full
+/// profile has, with more seeds, and many random inputs.
+fn broad(op: &str) -> Vec<Case> {
+    let full = plan::cases(Profile::Full).into_iter();
+    let mut out = vec![];
+    for case in full.filter(|c| c.op == op && c.shape != [sweep::CHUNK]) {
+        let large = case.shape.iter().product::<usize>() > 1 << 17;
+        if large && case.layout != Layout::Contiguous {
+            continue;
+        }
+        // Without a reference where nothing differs.
+        let layout = if case.layout == Layout::Contiguous {
+            Layout::Fresh
+        } else {
+            case.layout
+        };
+        let case = Case { layout, ..case };
+        let seeds = if large || case.input == Input::All {
+            1
+        } else {
+            3
+        };
+        out.extend((1..=seeds).map(|seed| Case {
+            seed,
+            ..case.clone()
+        }));
+        if case.input == Input::Random && case.layout == Layout::Fresh && case.shape == [1007] {
+            out.push(Case {
+                shape: vec![MANY],
+                ..case
+            });
+        }
+    }
+    out
+}
+
 struct Hunter<'a> {
     exe: &'a Path,
     device: &'a str,
@@ -259,7 +301,7 @@ impl Hunter<'_> {
                 continue;
             }
             made.insert(case.dtype.name());
-            if ran.effect == Effect::Some {
+            if ran.effect == Effect::Changed {
                 changed.get_or_insert_with(|| case.to_string());
                 if !ran.status.is_fine() && tries < TRIES {
                     tries += 1;
@@ -277,8 +319,8 @@ impl Hunter<'_> {
         if made.is_empty() {
             return Ok(End::Impossible);
         }
-        for case in plan::broad(row.name) {
-            if made.contains(case.dtype.name()) && twins.run(&case)?.effect == Effect::Some {
+        for case in broad(row.name) {
+            if made.contains(case.dtype.name()) && twins.run(&case)?.effect == Effect::Changed {
                 return Ok(End::Survived(format!("would change {case}")));
             }
         }
@@ -318,7 +360,7 @@ impl<'a> Runner<'a> {
         Ok(CaseResult {
             status,
             detail,
-            effect: Effect::Some,
+            effect: Effect::Changed,
             ..CaseResult::new(case)
         })
     }

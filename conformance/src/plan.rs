@@ -446,41 +446,6 @@ pub fn cases(profile: Profile) -> Vec<Case> {
     out
 }
 
-/// Elements of the random inputs in [`broad`].
-const MANY: usize = 1 << 22;
-
-/// Cases by the hundred thousand elements that show whether a kernel of an operator computes the
-/// same as another one: what the full profile has, with more seeds, and many random inputs.
-pub fn broad(op: &str) -> Vec<Case> {
-    let full = cases(Profile::Full).into_iter();
-    let mut out = vec![];
-    for case in full.filter(|c| c.op == op && c.shape != [sweep::CHUNK]) {
-        let large = case.shape.iter().product::<usize>() > 1 << 17;
-        if large && case.layout != Contiguous {
-            continue;
-        }
-        // Without a reference where nothing differs.
-        let layout = if case.layout == Contiguous {
-            Fresh
-        } else {
-            case.layout
-        };
-        let case = Case { layout, ..case };
-        let seeds = if large || case.input == All { 1 } else { 3 };
-        out.extend((1..=seeds).map(|seed| Case {
-            seed,
-            ..case.clone()
-        }));
-        if case.input == Random && case.layout == Fresh && case.shape == [1007] {
-            out.push(Case {
-                shape: vec![MANY],
-                ..case
-            });
-        }
-    }
-    out
-}
-
 /// What chains are asked as.
 fn chain_asked(profile: Profile) -> Asked {
     Asked {

@@ -59,9 +59,9 @@ pub enum Effect {
     #[default]
     Absent,
     /// Not a bit changes.
-    None,
+    Same,
     /// Something changes, or goes wrong.
-    Some,
+    Changed,
 }
 
 impl Effect {

@@ -46,6 +46,7 @@ struct Watched {
     inner: Program,
     /// Element size of each buffer parameter that is written.
     outputs: Vec<Option<usize>>,
+    /// What the interpreter runs beside it: a mutant, or the same kernel.
     shadow: Option<Shadow>,
 }
 
@@ -120,9 +121,9 @@ impl Watch {
         mutant: Result<Vec<After<'_>>>,
     ) -> Result<()> {
         let mut effect = lock(&self.effect);
-        *effect = (*effect).max(Effect::None);
+        *effect = (*effect).max(Effect::Same);
         // Until it is known to be none.
-        let before = std::mem::replace(&mut *effect, Effect::Some);
+        let before = std::mem::replace(&mut *effect, Effect::Changed);
         let after = mutant?;
         original()?;
         let mut same = true;
@@ -198,17 +199,13 @@ impl Device for Watch {
         });
         let outputs = outputs.collect();
         let mutant = self.sabotage.as_ref().and_then(|s| s.mutate(kernel));
-        let shadow = match &mutant {
-            Some(mutant) if self.compares() => Some(mutant),
-            None if self.compares() => None,
-            mutant => {
-                let run = mutant.as_ref().unwrap_or(kernel);
-                // `cpu` has its own race detector.
-                let hides = self.inner.caps().kind != DeviceKind::Interpreter;
-                (hides && !run.shared.is_empty()).then_some(run)
-            }
+        let run = mutant.as_ref().unwrap_or(kernel);
+        let shadowed = match self.compares() {
+            true => mutant.is_some(),
+            // `cpu` has its own race detector.
+            false => self.caps.kind != DeviceKind::Interpreter && !run.shared.is_empty(),
         };
-        let shadow = shadow.map(|k| Shadow::new(&self.info, k)).transpose()?;
+        let shadow = shadowed.then(|| Shadow::new(&self.info, run)).transpose()?;
         let compiled = match &mutant {
             // A mutant's binary is not the kernel's, and must not be kept as such.
             Some(mutant) if !self.compares() => Compiled {
@@ -275,5 +272,34 @@ impl Device for Watch {
 
     fn timed(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
         self.inner.timed(work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::case::Case;
+    use crate::exec::Bench;
+    use crate::result::{Effect, Status};
+
+    #[test]
+    fn twins_tell_what_a_mistake_changes() {
+        let run = |device: &str, case: &str| {
+            let bench = Bench::open(device).unwrap();
+            let result = bench.run(&Case::parse(case).unwrap());
+            (result.effect, result.status)
+        };
+        let sub = "sub/f32/31/contiguous/random/s1";
+        let swapped = run("cpu+twins:swap#0", sub);
+        assert_eq!(swapped.0, Effect::Changed);
+        assert_eq!(
+            run("cpu+twins:barrier#0", sub),
+            (Effect::Absent, Status::Passed)
+        );
+        // Without the barrier the same comes out, but only here.
+        let sum = run(
+            "cpu+twins:barrier#0",
+            "sum/f32/1000@all/contiguous/exact/s1",
+        );
+        assert_eq!(sum, (Effect::Changed, Status::Failed));
     }
 }
