@@ -1,8 +1,8 @@
 //! A device that frees no memory while it lives.
 //!
 //! Oclgrind's check of uninitialised values needs that. It knows a buffer by its slot and hears of no
-//! release, so that a buffer in the slot of an earlier one is taken for that one: what a kernel writes
-//! past the earlier one's end counts as never written, and what nobody wrote before it as written.
+//! release, so that a buffer in the slot of an earlier one is taken for that one: past the earlier
+//! one's end, what kernels wrote counts as unwritten; below it, what nobody wrote counts as written.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -250,6 +250,7 @@ fn join_moments(b: &mut Builder, x: &[Value], y: &[Value]) -> Vec<Value> {
     vec![n, mean, squares]
 }
 
+/// The variance with `n - correction` in the denominator, or its root.
 fn deviation(b: &mut Builder, x: &[Value], n: Value, correction: usize, root: bool) -> Value {
     let ty = b.ty(x[2]);
     let n = b.cast(n, ty.scalar, CastMode::Saturate);
