@@ -41,7 +41,7 @@ pub struct MutantsArgs {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Seconds that one case may take before it counts as hung
-    #[arg(long, value_name = "SECONDS", default_value = "20")]
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub timeout: f64,
 }
 
@@ -50,6 +50,10 @@ const ENOUGH: f64 = 0.95;
 
 /// Cases of each dtype after which an operator has shown that a mistake cannot be made in it.
 const ROUNDS: usize = 2;
+
+/// How long the interpreter may take for a smoke case, which it does in a fraction of a second. If it
+/// takes longer, the device is asked.
+const QUICK: Duration = Duration::from_secs(10);
 
 /// Cases that a device may pass though they fail on the interpreter.
 const TRIES: usize = 12;
@@ -296,7 +300,7 @@ impl Hunter<'_> {
             if made.is_empty() && i >= ROUNDS * row.dtypes.len() {
                 return Ok(End::Impossible);
             }
-            let ran = twins.run(case)?;
+            let ran = twins.run(case, QUICK)?;
             if ran.effect == Effect::Absent {
                 continue;
             }
@@ -305,7 +309,7 @@ impl Hunter<'_> {
                 changed.get_or_insert_with(|| case.to_string());
                 if !ran.status.is_fine() && tries < TRIES {
                     tries += 1;
-                    let ran = device.run(case)?;
+                    let ran = device.run(case, self.timeout)?;
                     if !ran.status.is_fine() {
                         let (how, detail) = (ran.status.name(), ran.detail);
                         return Ok(End::Caught(format!("{case}: {how}, {detail}")));
@@ -320,7 +324,9 @@ impl Hunter<'_> {
             return Ok(End::Impossible);
         }
         for case in broad(row.name) {
-            if made.contains(case.dtype.name()) && twins.run(&case)?.effect == Effect::Changed {
+            if made.contains(case.dtype.name())
+                && twins.run(&case, self.timeout)?.effect == Effect::Changed
+            {
                 return Ok(End::Survived(format!("would change {case}")));
             }
         }
@@ -344,12 +350,12 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn run(&mut self, case: &Case) -> Result<CaseResult, String> {
+    fn run(&mut self, case: &Case, timeout: Duration) -> Result<CaseResult, String> {
         let mut shard = match self.shard.take() {
             Some(shard) => shard,
             None => Shard::start(self.hunter.exe, &self.device)?.0,
         };
-        let (status, detail) = match shard.run(&case.to_string(), self.hunter.timeout) {
+        let (status, detail) = match shard.run(&case.to_string(), timeout) {
             Ok(result) => {
                 self.shard = Some(shard).filter(|_| !result.lost);
                 return Ok(result);

@@ -129,6 +129,8 @@ type Axes = (&'static [usize], bool);
 const REDUCTIONS: &[(Who, &[usize], Axes, Layout, Input)] = &[
     (Each, &[33, 257], (&[1], false), Contiguous, Special),
     (Each, &[257, 33], (&[0], false), Contiguous, Random),
+    // Rows that one item does alone.
+    (Each, &[33, 17], (&[1], false), Contiguous, Random),
     // In parts, which a second kernel joins.
     (Each, &[8193], (&[], false), Contiguous, Exact),
     (Each, &[3, 8193], (&[1], false), Contiguous, Special),

@@ -329,7 +329,7 @@ fn map_operands(case: &Case, inputs: Inputs, domain: Domain, rng: &mut Rng) -> V
                 specials[(k / period + 3 * i * (k % steps)) % specials.len()]
             }
             Input::Random if j + values::TAIL >= n => {
-                values::telling(domain, dtype, i, j % 2 == 1, rng)
+                values::telling(domain, dtype, i, j % 4 == 1, rng)
             }
             Input::Random => values::random(domain, dtype, i, rng),
             Input::Exact => values::exact(domain, dtype, i, rng),

@@ -338,7 +338,7 @@ pub fn operand(values: Values, input: Input, dtype: Scalar, n: usize, rng: &mut 
             Values::Positive if dtype.is_float() => float(2f64.powf(rng.unit() * 9.0 - 6.0)),
             Values::NearOne => random(Domain::NearOne, dtype, 0, rng),
             _ if input == Input::Exact => exact(Domain::Any, dtype, j, rng),
-            Values::Data if j + TAIL >= n => telling(Domain::Any, dtype, 0, j % 2 == 1, rng),
+            Values::Data if j + TAIL >= n => telling(Domain::Any, dtype, 0, j % 4 == 1, rng),
             Values::Data if input == Input::Special || rng.one_in(16) => *rng.pick(&specials),
             Values::Data => random(Domain::Any, dtype, 0, rng),
             Values::Ascending if dtype.is_float() && rng.one_in(12) => {
