@@ -219,6 +219,14 @@ impl Expr {
         Ok(Expr::new(kind, source.dtype(), shape, ctx))
     }
 
+    /// The tensor that it is, if nothing is done to it.
+    pub(crate) fn tensor(&self) -> Option<&Tensor> {
+        match &self.0.kind {
+            NodeKind::Tensor(t) => Some(t),
+            _ => None,
+        }
+    }
+
     /// The expression on the bits of its elements, if it only moves them.
     pub(crate) fn bits(&self) -> Option<Expr> {
         let node = &self.0;

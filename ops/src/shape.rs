@@ -142,6 +142,18 @@ impl Space {
         }
     }
 
+    /// Makes two axes of one: of each `by` steps, one step stays there, and the steps between become an
+    /// axis before `place`.
+    pub fn split(&mut self, axis: usize, by: usize, place: usize) {
+        self.dims[axis] /= by;
+        self.dims.insert(place, by);
+        for strides in &mut self.strides {
+            let step = strides[axis];
+            strides[axis] *= by as i64;
+            strides.insert(place, step);
+        }
+    }
+
     /// Drops axes of length 1 and merges neighbours that every operand walks as one.
     pub fn collapse(&self) -> Space {
         let mut dims: Vec<usize> = vec![];

@@ -185,6 +185,38 @@ impl Tensor {
         }
     }
 
+    /// Two views of one shape and size of elements, as views of fewer and wider ones: of up to four
+    /// bytes, where both are contiguous along the same axis and divide well.
+    pub(crate) fn widened(x: &Tensor, y: &Tensor) -> Option<[Tensor; 2]> {
+        let contiguous = |t: &Tensor, axis| t.strides[axis] == 1 && t.shape[axis] > 1;
+        let axis = (0..x.shape.len()).find(|&a| contiguous(x, a) && contiguous(y, a))?;
+        let divides = |t: &Tensor, by: usize| {
+            let steps = t.strides.iter().enumerate();
+            let mut steps = steps.filter(|s| s.0 != axis && t.shape[s.0] > 1);
+            t.shape[axis] % by == 0 && t.offset % by == 0 && steps.all(|s| s.1 % by as i64 == 0)
+        };
+        let fits = |by: &usize| by * x.dtype.bytes() <= 4 && divides(x, *by) && divides(y, *by);
+        let by = [4, 2].into_iter().find(fits)?;
+        let wide = |t: &Tensor| {
+            let mut wide = t.clone();
+            wide.dtype = if by * t.dtype.bytes() == 4 {
+                Scalar::U32
+            } else {
+                Scalar::U16
+            };
+            wide.capacity /= by;
+            wide.offset /= by;
+            wide.shape[axis] /= by;
+            for (other, stride) in wide.strides.iter_mut().enumerate() {
+                if other != axis {
+                    *stride /= by as i64;
+                }
+            }
+            wide
+        };
+        Some([wide(x), wide(y)])
+    }
+
     /// A view of the same bits as another dtype of the same size.
     ///
     /// # Errors

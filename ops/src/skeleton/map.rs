@@ -22,6 +22,7 @@ use suanzi_backends::{Arg, DeviceKind};
 use suanzi_codegen::hash::stable_hash;
 use suanzi_codegen::ir::{Access, BinOp, Builtin, CastMode};
 use suanzi_codegen::{Builder, Kernel, Place, Scalar, Value, VerifyError};
+use tile::Tile;
 
 /// Elements that a CPU work-item does in a row.
 const RUN: u64 = 8192;
@@ -41,12 +42,10 @@ struct Shape<'a> {
     workgroup: u32,
     lanes: u8,
     runs: bool,
-    /// Rows and columns of a tile.
-    side: u8,
+    /// Tiles, where some leaf lies across.
+    tile: Option<Tile>,
     /// Columns that are done together in tiles at the edge.
     tail: u8,
-    /// Leaves that are read by tiles; none where rows are walked.
-    across: Vec<usize>,
 }
 
 /// Runs an expression as one kernel into a tensor of its shape and dtype.
@@ -56,8 +55,15 @@ pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
     }
     let op = expr.name();
     // Elements that are only moved are moved as bits: no conversion, and one kernel for all dtypes
-    // of a size.
+    // of a size; several at once, where they stay neighbours.
     let moved = expr.bits().map(|e| (e, out.bits()));
+    let moved = moved.map(|(e, out)| {
+        let same = e.tensor().filter(|t| t.shape() == out.shape());
+        match same.and_then(|t| Tensor::widened(t, &out)) {
+            Some([t, out]) => (t.expr(), out),
+            None => (e, out),
+        }
+    });
     let (expr, out) = moved.as_ref().map_or((expr, out), |(e, o)| (e, o));
     let graph = Graph::new(expr);
     let shared = graph.leaves.iter().map(|leaf| match &leaf.source {
@@ -132,26 +138,27 @@ fn plan<'a>(
     let axes = space.dims.len();
     let inner = space.dims[axes - 1] as u64;
     let lanes = match &tile {
-        Some(tile) => tile.side.min(16),
+        Some(tile) => tile.lanes(),
         None => lanes(machine.kind, graph.widest(), inner),
     };
-    let side = tile.as_ref().map_or(lanes, |t| t.side);
-    let across = tile.map_or(vec![], |t| t.leaves);
+    let columns = tile.as_ref().map_or(lanes, |t| t.columns);
     let linear = axes == 1;
-    // Tiles take several rows at once.
-    let high = match across.is_empty() {
-        true => 1,
-        false => space.dims[axes - 2] as u64,
-    };
-    let rows: u64 = space.dims[..axes - 1].iter().map(|&d| d as u64).product();
-    let bands = high.div_ceil(if across.is_empty() { 1 } else { side.into() });
-    let rows = rows / high * bands;
     let segments = if linear {
         inner / u64::from(lanes)
     } else {
-        inner.div_ceil(side.into())
+        inner.div_ceil(columns.into())
     };
-    let total = rows * segments;
+    let tiles = tile.as_ref().map(|t| t.counts(&space.dims));
+    let total = match &tiles {
+        Some(counts) => counts.iter().product(),
+        None => {
+            space.dims[..axes - 1]
+                .iter()
+                .map(|&d| d as u64)
+                .product::<u64>()
+                * segments
+        }
+    };
     let runs = machine.kind == DeviceKind::Cpu;
     let workgroup = match machine.kind {
         DeviceKind::Cpu => 1,
@@ -169,12 +176,14 @@ fn plan<'a>(
     if runs {
         p.index(("run", 0, 0), index, count(run));
     }
-    if !linear {
-        p.index(("segments", 0, 0), index, count(segments));
-        if !across.is_empty() {
-            p.index(("high", 0, 0), index, count(high));
-            p.index(("bands", 0, 0), index, count(bands));
+    if let (Some(tile), Some(tiles)) = (&tile, &tiles) {
+        let high = space.dims[tile.row_axis(axes)];
+        p.index(("high", 0, 0), index, high as i64);
+        for (place, &n) in tiles.iter().enumerate().skip(1) {
+            p.index(("tiles", place, 0), index, count(n));
         }
+    } else if !linear {
+        p.index(("segments", 0, 0), index, count(segments));
         for (axis, &d) in space.dims.iter().enumerate().take(axes - 1).skip(1) {
             p.index(("dim", axis, 0), index, d as i64);
         }
@@ -204,12 +213,11 @@ fn plan<'a>(
         workgroup,
         lanes,
         runs,
-        side,
-        tail: match inner % u64::from(side) {
+        tail: match inner % u64::from(columns) {
             0 => lanes,
             rest => lanes.min(1 << rest.trailing_zeros()),
         },
-        across,
+        tile,
     };
     // Item 0 does the tail, so there is one even where no whole vector is.
     let groups = machine.grid(items.max(1).div_ceil(workgroup.into()));
@@ -235,7 +243,7 @@ struct Body<'a> {
     params: Declared,
     out: Place,
     reader: Reader,
-    /// For each leaf in `across`: a tile of it, its rows along the output's.
+    /// For each leaf that is read by tiles: a tile of it, its rows along the output's.
     tiles: Vec<Place>,
 }
 
@@ -249,12 +257,15 @@ fn build(
     let out = b.buffer("out", graph.dtype, Access::ReadWrite);
     let reader = Reader::declare(&mut b, graph, Some((out, &shape.shared)));
     let params = scalars.declare(&mut b);
-    let side = u32::from(shape.side);
-    let tile = |&leaf: &usize| {
+    let tiles = shape.tile.iter().flat_map(|t| {
+        let size = t.size();
+        t.leaves.iter().map(move |&leaf| (leaf, size))
+    });
+    let private = |(leaf, size): (usize, u32)| {
         let dtype = graph.leaves[leaf].dtype;
-        b.private(&format!("tile{leaf}"), dtype, side * side)
+        b.private(&format!("tile{leaf}"), dtype, size)
     };
-    let tiles = shape.across.iter().map(tile).collect();
+    let tiles = tiles.map(private).collect();
     let body = Body {
         graph,
         shape,
@@ -284,8 +295,8 @@ impl Body<'_> {
             let end = b.add(start, run);
             let end = x.min(b, end, total);
             let one = x.int(b, 1);
-            if !self.shape.across.is_empty() {
-                return b.for_(start, end, one, false, |b, task| self.tile(b, task));
+            if let Some(tile) = &self.shape.tile {
+                return b.for_(start, end, one, false, |b, task| self.tile(b, tile, task));
             }
             if self.shape.axes > 1 {
                 return self.rows(b, start, end);
@@ -346,7 +357,7 @@ impl Body<'_> {
         );
     }
 
-    /// The segments `start..end`, row by row: coordinates are found once for each row.
+    /// The segments `start..end`, row by row: coordinates are found once for each plane of rows.
     fn rows(&self, b: &mut Builder, start: Value, end: Value) {
         let (x, p) = (&self.positions, &self.params);
         let segments = p.get("segments", 0, 0);
@@ -354,12 +365,8 @@ impl Body<'_> {
         let lanes = x.int(b, self.shape.lanes.into());
         let whole = b.bin(BinOp::Div, p.get("inner", 0, 0), lanes);
         let first = b.bin(BinOp::Div, start, segments);
-        let past = b.add(end, segments);
-        let past = b.sub(past, one);
-        let past = b.bin(BinOp::Div, past, segments);
-        b.for_(first, past, one, false, |b, row| {
-            let coords = x.unravel(b, p, "dim", self.shape.axes - 1, row);
-            let bases = self.bases(b, &coords);
+        let past = self.div_ceil(b, end, segments);
+        let row = |b: &mut Builder, bases: &[Value], row: Value| {
             let base = b.mul(row, segments);
             let from = b.bin(BinOp::Max, start, base);
             let from = b.sub(from, base);
@@ -368,15 +375,51 @@ impl Body<'_> {
             let vectors = x.min(b, to, whole);
             b.for_(from, vectors, one, false, |b, within| {
                 let column = b.mul(within, lanes);
-                self.elements(b, &bases, column, self.shape.lanes);
+                self.elements(b, bases, column, self.shape.lanes);
             });
             // The row's last segment is not whole, and belongs to whoever has its end.
             let rest = b.bin(BinOp::Gt, to, whole);
             b.if_(rest, |b| {
                 let start = b.mul(whole, lanes);
-                self.columns(b, &bases, start);
+                self.columns(b, bases, start);
+            });
+        };
+        if self.shape.axes == 2 {
+            return b.for_(first, past, one, false, |b, at| {
+                let bases = self.bases(b, &[at]);
+                row(b, &bases, at);
+            });
+        }
+        let high = p.get("dim", self.shape.axes - 2, 0);
+        let (top, bottom) = (b.bin(BinOp::Div, first, high), self.div_ceil(b, past, high));
+        b.for_(top, bottom, one, false, |b, plane| {
+            let coords = x.unravel(b, p, "dim", self.shape.axes - 2, plane);
+            let bases = self.bases(b, &coords);
+            let above = b.mul(plane, high);
+            let next = b.add(above, high);
+            let (from, to) = (b.bin(BinOp::Max, first, above), x.min(b, past, next));
+            b.for_(from, to, one, false, |b, at| {
+                let within = b.sub(at, above);
+                let bases = self.row_bases(b, &bases, self.shape.axes - 2, within);
+                row(b, &bases, at);
             });
         });
+    }
+
+    /// Positions some steps along an axis.
+    fn row_bases(&self, b: &mut Builder, bases: &[Value], axis: usize, row: Value) -> Vec<Value> {
+        let (x, p) = (&self.positions, &self.params);
+        let bases = bases.iter().enumerate();
+        bases
+            .map(|(i, &base)| x.step(b, base, row, p.get("stride", i, axis)))
+            .collect()
+    }
+
+    fn div_ceil(&self, b: &mut Builder, a: Value, by: Value) -> Value {
+        let one = self.positions.int(b, 1);
+        let above = b.add(a, by);
+        let above = b.sub(above, one);
+        b.bin(BinOp::Div, above, by)
     }
 
     /// Columns from `start` to the end of the row, one at a time.

@@ -7,15 +7,23 @@
 
 use super::{Body, Inner};
 use crate::shape::Space;
-use crate::skeleton::access::Walk;
+use crate::skeleton::access::{Reader, Walk};
 use crate::skeleton::graph::{Graph, Source};
 use suanzi_codegen::ir::BinOp;
 use suanzi_codegen::{Builder, Place, Value};
 
-/// Tiles of a space: along its last two axes.
+/// Tiles of a space: along its last two axes, or the last and the third last.
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Tile {
-    /// Elements along each axis.
-    pub side: u8,
+    /// Elements along the axis along which the leaves are contiguous.
+    pub rows: u8,
+    /// Elements along the last axis, along which the output is.
+    pub columns: u8,
+    /// Where the last axis is shorter than a cache line: how many steps of the axis between the two
+    /// a tile takes, so that it writes whole lines.
+    pub depth: u8,
+    /// The axes in the order in which tiles follow each other, outermost first.
+    pub order: Vec<usize>,
     /// Leaves that are read by tiles.
     pub leaves: Vec<usize>,
 }
@@ -38,118 +46,249 @@ pub(super) fn find(graph: &Graph, space: &mut Space) -> Option<Tile> {
     let leaves = 0..graph.leaves.len();
     let axis = (0..last).find(|&axis| leaves.clone().any(|leaf| across(leaf, axis)))?;
     // A row of the tile is a cache line, so that none is fetched twice.
-    let side = LINE / graph.widest().max(1);
-    let side = side.min(space.dims[axis]).min(space.dims[last]);
-    if space.strides[0][last] != 1 || side < LEAST {
+    let line = LINE / graph.widest().max(1);
+    let side = |axis: usize| 1 << line.min(space.dims[axis]).ilog2();
+    let (rows, columns) = (side(axis), side(last));
+    if space.strides[0][last] != 1 || rows.min(columns) < LEAST {
         return None;
     }
-    let leaves = leaves.filter(|&leaf| across(leaf, axis)).collect();
+    let leaves: Vec<usize> = leaves.filter(|&leaf| across(leaf, axis)).collect();
+    let inner = space.dims[last];
+    let depth = line / columns;
+    let longer = |&next: &usize| {
+        let follows = space.strides[0][next] == inner as i64;
+        depth > 1 && inner == columns && follows && space.dims[next] % depth == 0
+    };
+    let between = (0..last).filter(|&a| a != axis).find(longer);
     let others = (0..last).filter(|&a| a != axis);
     let order: Vec<usize> = others.chain([axis, last]).collect();
+    let place = between.and_then(|a| order.iter().position(|&o| o == a));
     *space = space.ordered(&order);
-    Some(Tile {
-        side: 1 << side.ilog2(),
+    if let Some(place) = place {
+        space.split(place, depth, last);
+    }
+    let mut tile = Tile {
+        rows: rows as u8,
+        columns: columns as u8,
+        depth: if place.is_some() { depth as u8 } else { 1 },
+        order: vec![],
         leaves,
-    })
+    };
+    tile.order = tile.order(space);
+    Some(tile)
+}
+
+impl Tile {
+    /// The axis along which the leaves are contiguous, of this many.
+    pub(super) fn row_axis(&self, axes: usize) -> usize {
+        axes - if self.depth > 1 { 3 } else { 2 }
+    }
+
+    /// Elements that are read and written at once.
+    pub(super) fn lanes(&self) -> u8 {
+        self.rows.min(self.columns).min(16)
+    }
+
+    /// Elements of a tile.
+    pub(super) fn size(&self) -> u32 {
+        u32::from(self.depth) * u32::from(self.rows) * u32::from(self.columns)
+    }
+
+    /// Elements of a tile along an axis on which it can be placed.
+    fn side(&self, axis: usize, axes: usize) -> u8 {
+        match axis {
+            _ if axis == axes - 1 => self.columns,
+            _ if axis == self.row_axis(axes) => self.rows,
+            _ => 1,
+        }
+    }
+
+    /// Tiles along each axis, in their order.
+    pub(super) fn counts(&self, dims: &[usize]) -> Vec<u64> {
+        let count = |&axis: &usize| dims[axis].div_ceil(self.side(axis, dims.len()).into()) as u64;
+        self.order.iter().map(count).collect()
+    }
+
+    /// Lines that follow each other in the output, then in what is read, are done one after the other;
+    /// beyond these the next tile is a short step away in both, so that both stay in the same pages.
+    fn order(&self, space: &Space) -> Vec<usize> {
+        let axes = space.dims.len();
+        let step = |operand: usize, axis: usize| {
+            let stride = space.strides[operand][axis].unsigned_abs().max(1);
+            f64::from(self.side(axis, axes)) * stride as f64
+        };
+        let [write, read] = [0, self.leaves[0] + 1].map(|i| move |axis: usize| step(i, axis));
+        let between = (self.depth > 1).then(|| axes - 2);
+        let mut order: Vec<usize> = (0..axes).filter(|&a| Some(a) != between).collect();
+        let both = |axis: usize| write(axis) * read(axis);
+        order.sort_by(|&a, &b| both(b).total_cmp(&both(a)));
+        for near in [&read as &dyn Fn(usize) -> f64, &write] {
+            let several = |&i: &usize| space.dims[order[i]] > self.side(order[i], axes).into();
+            let least = (0..order.len()).filter(several);
+            let least = least.min_by(|&a, &b| near(order[a]).total_cmp(&near(order[b])));
+            if let Some(least) = least {
+                let least = order.remove(least);
+                order.push(least);
+            }
+        }
+        order
+    }
 }
 
 impl Body<'_> {
-    /// One tile: rows of the second last axis, columns of the last.
-    pub(super) fn tile(&self, b: &mut Builder, task: Value) {
+    /// One tile: rows of one axis, columns of the last.
+    pub(super) fn tile(&self, b: &mut Builder, tile: &Tile, task: Value) {
         let (x, p) = (&self.positions, &self.params);
-        let side = x.int(b, self.shape.side.into());
-        let (rest, right) = x.div_rem(b, task, p.get("segments", 0, 0));
-        let (outer, down) = x.div_rem(b, rest, p.get("bands", 0, 0));
-        let coords = x.unravel(b, p, "dim", self.shape.axes - 2, outer);
-        let bases = self.bases(b, &coords);
-        let (row, column) = (b.mul(down, side), b.mul(right, side));
+        let row_axis = tile.row_axis(self.shape.axes);
+        let rows = x.int(b, tile.rows.into());
+        let columns = x.int(b, tile.columns.into());
+        let found = x.unravel(b, p, "tiles", tile.order.len(), task);
+        let at = |axis: usize| {
+            let place = tile.order.iter().position(|&a| a == axis);
+            found[place.expect("tiles lie on every axis but the one between")]
+        };
+        let outer: Vec<Value> = (0..row_axis).map(at).collect();
+        let bases = self.bases(b, &outer);
+        let row = b.mul(at(row_axis), rows);
+        let column = b.mul(at(self.shape.axes - 1), columns);
         // At an edge the tile begins earlier, so that it lies inside; what it then has twice is not
         // written again.
-        let inside = |b: &mut Builder, start: Value, length: &'static str| {
+        let inside = |b: &mut Builder, start: Value, length: &'static str, side: Value| {
             let latest = b.sub(p.get(length, 0, 0), side);
             x.min(b, start, latest)
         };
-        let corner = [inside(b, row, "high"), inside(b, column, "inner")];
-        self.fill(b, &bases, corner);
+        let corner = [
+            inside(b, row, "high", rows),
+            inside(b, column, "inner", columns),
+        ];
+        self.deep(b, tile, &bases, |b, bases, first| {
+            self.fill(b, tile, bases, corner, first);
+        });
         let mut walks = self.shape.walks.clone();
-        for &leaf in &self.shape.across {
+        for &leaf in &tile.leaves {
             walks[leaf + 1] = Walk {
                 inner: Inner::One,
                 aligned: true,
             };
         }
-        let reader = self.reader.moved(self.shape.across.iter().zip(&self.tiles));
+        let reader = self.reader.moved(tile.leaves.iter().zip(&self.tiles));
         let (zero, one) = (x.int(b, 0), x.int(b, 1));
         let [above, left] = [b.sub(row, corner[0]), b.sub(column, corner[1])];
         let whole = b.bin(BinOp::Eq, left, zero);
-        b.for_(above, side, one, false, |b, i| {
+        b.for_(above, rows, one, false, |b, i| {
             let row = b.add(corner[0], i);
-            let mut bases = self.row_bases(b, &bases, row);
-            for &leaf in &self.shape.across {
-                // The tile has no other columns: what is added for them is taken off.
-                let start = b.mul(i, side);
-                bases[leaf + 1] = b.sub(start, corner[1]);
-            }
-            let lanes = self.shape.lanes;
-            b.if_else(
-                whole,
-                |b| {
-                    for right in (0..self.shape.side).step_by(lanes.into()) {
-                        let right = x.int(b, right.into());
-                        let column = b.add(column, right);
-                        self.elements_of(b, &reader, &walks, &bases, column, lanes);
-                    }
-                },
-                |b| {
-                    let (end, step) = (b.add(corner[1], side), x.int(b, self.shape.tail.into()));
-                    b.for_(column, end, step, false, |b, column| {
-                        self.elements_of(b, &reader, &walks, &bases, column, self.shape.tail);
-                    });
-                },
-            );
+            let bases = self.row_bases(b, &bases, row_axis, row);
+            self.deep(b, tile, &bases, |b, bases, first| {
+                let mut bases = bases.to_vec();
+                for &leaf in &tile.leaves {
+                    // The tile has no other columns: what is added for them is taken off.
+                    let start = b.add(first, i);
+                    let start = b.mul(start, columns);
+                    bases[leaf + 1] = b.sub(start, corner[1]);
+                }
+                self.row_of_tile(b, tile, &reader, &walks, &bases, [corner[1], column], whole);
+            });
         });
     }
 
-    /// Positions of column 0 of a row.
-    fn row_bases(&self, b: &mut Builder, bases: &[Value], row: Value) -> Vec<Value> {
-        let (x, p) = (&self.positions, &self.params);
-        let axis = self.shape.axes - 2;
-        let bases = bases.iter().enumerate();
-        bases
-            .map(|(i, &base)| x.step(b, base, row, p.get("stride", i, axis)))
-            .collect()
+    /// Does something for each step of the axis between, given its positions and its first row.
+    fn deep(
+        &self,
+        b: &mut Builder,
+        tile: &Tile,
+        bases: &[Value],
+        each: impl FnOnce(&mut Builder, &[Value], Value),
+    ) {
+        let x = &self.positions;
+        let (zero, one) = (x.int(b, 0), x.int(b, 1));
+        if tile.depth == 1 {
+            return each(b, bases, zero);
+        }
+        let depth = x.int(b, tile.depth.into());
+        b.for_(zero, depth, one, false, |b, step| {
+            let bases = self.row_bases(b, bases, self.shape.axes - 2, step);
+            let rows = x.int(b, tile.rows.into());
+            let first = b.mul(step, rows);
+            each(b, &bases, first);
+        });
     }
 
-    /// Reads the tile of each leaf that lies across.
-    fn fill(&self, b: &mut Builder, bases: &[Value], corner: [Value; 2]) {
+    /// The columns of a tile's row from `column` on; all of them, where none was written before.
+    #[allow(clippy::too_many_arguments)]
+    fn row_of_tile(
+        &self,
+        b: &mut Builder,
+        tile: &Tile,
+        reader: &Reader,
+        walks: &[Walk],
+        bases: &[Value],
+        [corner, column]: [Value; 2],
+        whole: Value,
+    ) {
         let x = &self.positions;
-        let zero = x.int(b, 0);
-        let (lanes, side) = (self.shape.lanes, self.shape.side);
-        for (&leaf, &tile) in self.shape.across.iter().zip(&self.tiles) {
+        let lanes = self.shape.lanes;
+        b.if_else(
+            whole,
+            |b| {
+                for right in (0..tile.columns).step_by(lanes.into()) {
+                    let right = x.int(b, right.into());
+                    let column = b.add(column, right);
+                    self.elements_of(b, reader, walks, bases, column, lanes);
+                }
+            },
+            |b| {
+                let side = x.int(b, tile.columns.into());
+                let (end, step) = (b.add(corner, side), x.int(b, self.shape.tail.into()));
+                b.for_(column, end, step, false, |b, column| {
+                    self.elements_of(b, reader, walks, bases, column, self.shape.tail);
+                });
+            },
+        );
+    }
+
+    /// Reads the tile of each leaf that lies across, its rows from `first` on.
+    fn fill(
+        &self,
+        b: &mut Builder,
+        tile: &Tile,
+        bases: &[Value],
+        corner: [Value; 2],
+        first: Value,
+    ) {
+        let x = &self.positions;
+        let lanes = self.shape.lanes;
+        let (zero, step) = (x.int(b, 0), x.int(b, lanes.into()));
+        let columns = x.int(b, tile.columns.into());
+        let start = b.mul(first, columns);
+        for (&leaf, &place) in tile.leaves.iter().zip(&self.tiles) {
             let base = bases[leaf + 1];
-            let stripe = |b: &mut Builder, right| self.stripe(b, leaf, tile, base, corner, right);
-            if side == lanes {
+            let stripe = |b: &mut Builder, right| {
+                let to = b.add(start, right);
+                self.stripe(b, tile, leaf, base, corner, right, (place, to));
+            };
+            if tile.columns == lanes {
                 stripe(b, zero);
             } else {
-                let (step, side) = (x.int(b, lanes.into()), x.int(b, side.into()));
-                b.for_(zero, side, step, false, stripe);
+                b.for_(zero, columns, step, false, stripe);
             }
         }
     }
 
     /// Reads a stripe of a tile, `lanes` columns wide from `right` on, and turns it.
+    #[allow(clippy::too_many_arguments)]
     fn stripe(
         &self,
         b: &mut Builder,
+        tile: &Tile,
         leaf: usize,
-        tile: Place,
         base: Value,
         [row, column]: [Value; 2],
         right: Value,
+        (to, start): (Place, Value),
     ) {
         let (x, p) = (&self.positions, &self.params);
         let lanes = self.shape.lanes;
-        let blocks = self.shape.side / lanes;
+        let blocks = tile.rows / lanes;
         let place = self.reader.place(leaf).expect("a leaf in memory");
         let stride = p.get("stride", leaf + 1, self.shape.axes - 1);
         let column = b.add(column, right);
@@ -169,9 +308,9 @@ impl Body<'_> {
         for (down, block) in vectors.into_iter().enumerate() {
             for (i, &vector) in turned(b, block).iter().enumerate() {
                 let i = (down * usize::from(lanes) + i) as u64;
-                let start = x.int(b, i * u64::from(self.shape.side));
-                let at = b.add(start, right);
-                b.store(tile, at, vector, true);
+                let below = x.int(b, i * u64::from(tile.columns));
+                let at = b.add(start, below);
+                b.store(to, at, vector, true);
             }
         }
     }
