@@ -193,7 +193,8 @@ impl Tensor {
         let divides = |t: &Tensor, by: usize| {
             let steps = t.strides.iter().enumerate();
             let mut steps = steps.filter(|s| s.0 != axis && t.shape[s.0] > 1);
-            t.shape[axis] % by == 0 && t.offset % by == 0 && steps.all(|s| s.1 % by as i64 == 0)
+            let whole = t.shape[axis].is_multiple_of(by) && t.offset.is_multiple_of(by);
+            whole && steps.all(|s| s.1 % by as i64 == 0)
         };
         let fits = |by: &usize| by * x.dtype.bytes() <= 4 && divides(x, *by) && divides(y, *by);
         let by = [4, 2].into_iter().find(fits)?;

@@ -57,7 +57,7 @@ pub(super) fn find(graph: &Graph, space: &mut Space) -> Option<Tile> {
     let depth = line / columns;
     let longer = |&next: &usize| {
         let follows = space.strides[0][next] == inner as i64;
-        depth > 1 && inner == columns && follows && space.dims[next] % depth == 0
+        depth > 1 && inner == columns && follows && space.dims[next].is_multiple_of(depth)
     };
     let between = (0..last).filter(|&a| a != axis).find(longer);
     let others = (0..last).filter(|&a| a != axis);
