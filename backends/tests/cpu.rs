@@ -103,33 +103,52 @@ fn recording_does_not_wait_and_writes_copy() {
     let program = compile(&*device, &slow(300_000));
     let out = upload(&*device, &[0; 64]);
     let other = upload(&*device, &[0; 4]);
-    device.sync().unwrap();
-    let start = Instant::now();
-    device
-        .launch(&program, [1, 1, 1], &[Arg::Buffer(&out)])
-        .unwrap();
-    let mut data = vec![7i32; 4];
-    device
-        .write(&other, 0, bytemuck::cast_slice(&data))
-        .unwrap();
-    data.fill(9);
-    device.submit().unwrap();
-    let recorded = start.elapsed();
-    device.sync().unwrap();
-    let done = start.elapsed();
-    assert!(recorded * 2 < done, "{recorded:?} of {done:?} to record");
-    assert_eq!(download(&*device, &other), [7; 4]);
-    let time = device.timed(&mut || {
-        std::thread::sleep(Duration::from_millis(300));
-        device.launch(&program, [1, 1, 1], &[Arg::Buffer(&out)])
-    });
-    let time = time.unwrap();
-    assert!(time * 10 > done - recorded, "{time:?} against {done:?}");
-    let idle = device.timed(&mut || {
-        std::thread::sleep(Duration::from_millis(20));
-        Ok(())
-    });
-    assert!(idle.unwrap() < Duration::from_millis(20));
+    let launch = || device.launch(&program, [1, 1, 1], &[Arg::Buffer(&out)]);
+    // One attempt proves it, since a device that waited would fail them all; any one may be
+    // spoilt by a machine that gives this thread no time.
+    let attempts: Vec<_> = (0..20)
+        .map(|n| {
+            device.sync().unwrap();
+            let start = Instant::now();
+            launch().unwrap();
+            let mut data = vec![n; 4];
+            device
+                .write(&other, 0, bytemuck::cast_slice(&data))
+                .unwrap();
+            data.fill(-1);
+            device.submit().unwrap();
+            let recorded = start.elapsed();
+            device.sync().unwrap();
+            assert_eq!(download(&*device, &other), [n; 4]);
+            (recorded, start.elapsed())
+        })
+        .collect();
+    assert!(
+        attempts
+            .iter()
+            .any(|(recorded, done)| *recorded * 2 < *done),
+        "to record, of the whole: {attempts:?}"
+    );
+}
+
+#[test]
+fn only_the_device_is_timed() {
+    let device = open();
+    let program = compile(&*device, &slow(300_000));
+    let out = upload(&*device, &[0; 64]);
+    let rest = Duration::from_millis(100);
+    let mut launches = |count: usize| {
+        let time = device.timed(&mut || {
+            std::thread::sleep(rest);
+            (0..count).try_for_each(|_| device.launch(&program, [1, 1, 1], &[Arg::Buffer(&out)]))
+        });
+        time.unwrap()
+    };
+    assert!(launches(0) < rest / 10);
+    // As above: the least of several, since a machine may be busy with other things.
+    let mut least = |count| (0..5).map(|_| launches(count)).min().unwrap();
+    let (one, four) = (least(1), least(4));
+    assert!(one < rest && four > one * 2, "{one:?}, {four:?}");
 }
 
 #[test]
