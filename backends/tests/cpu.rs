@@ -137,7 +137,7 @@ fn only_the_device_is_timed() {
     let program = compile(&*device, &slow(300_000));
     let out = upload(&*device, &[0; 64]);
     let rest = Duration::from_millis(100);
-    let mut launches = |count: usize| {
+    let launches = |count: usize| {
         let time = device.timed(&mut || {
             std::thread::sleep(rest);
             (0..count).try_for_each(|_| device.launch(&program, [1, 1, 1], &[Arg::Buffer(&out)]))
@@ -146,7 +146,7 @@ fn only_the_device_is_timed() {
     };
     assert!(launches(0) < rest / 10);
     // As above: the least of several, since a machine may be busy with other things.
-    let mut least = |count| (0..5).map(|_| launches(count)).min().unwrap();
+    let least = |count| (0..5).map(|_| launches(count)).min().unwrap();
     let (one, four) = (least(1), least(4));
     assert!(one < rest && four > one * 2, "{one:?}, {four:?}");
 }
