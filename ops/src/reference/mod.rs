@@ -9,7 +9,9 @@ pub mod dd;
 pub mod elementary;
 pub mod quantise;
 pub mod random;
+pub mod real;
 pub mod special;
 pub mod trigonometry;
 
 pub use dd::Dd;
+pub use real::Real;

@@ -6,7 +6,7 @@
 
 mod smooth;
 
-use super::{Domain, FLOATS, Inputs::Same as In, Limit, Output::Same, exact, map_rows};
+use super::{Domain, FLOATS, Inputs::Same as In, Limit, Output::Same, exact, map_rows, math};
 use crate::num::Num;
 use crate::reference::{Dd, activation as reference};
 use suanzi_codegen::Scalar;
@@ -177,137 +177,137 @@ map_rows! {
     /// `1 / (1 + e^-x)`.
     sigmoid(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
         |b, x| formula(b, [x[0]], smooth::sigmoid),
-        |_, x| one(x, reference::sigmoid);
+        |t, x| math::one(t, x, reference::sigmoid::<f64>, reference::sigmoid::<Dd>);
 
     /// `σ(x)·σ(-x)`, the derivative of `sigmoid`.
     sigmoid_grad(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::sigmoid_grad),
-        |_, x| one(x, reference::sigmoid_grad);
+        |t, x| math::one(t, x, reference::sigmoid_grad::<f64>, reference::sigmoid_grad::<Dd>);
 
     /// `log σ(x)`.
     log_sigmoid(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
         |b, x| formula(b, [x[0]], smooth::log_sigmoid),
-        |_, x| one(x, |x| -reference::softplus(-x));
+        |t, x| math::one(t, x, reference::log_sigmoid::<f64>, reference::log_sigmoid::<Dd>);
 
     /// `σ(-x)`, the derivative of `log_sigmoid`.
     log_sigmoid_grad(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
         |b, x| formula(b, [x[0]], |[x]| smooth::sigmoid([-x])),
-        |_, x| one(x, |x| reference::sigmoid(-x));
+        |t, x| math::one(t, x, reference::log_sigmoid_grad::<f64>, reference::log_sigmoid_grad::<Dd>);
 
     /// `log(1 + e^x)`.
     softplus(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
         |b, x| formula(b, [x[0]], smooth::softplus),
-        |_, x| one(x, reference::softplus);
+        |t, x| math::one(t, x, reference::softplus::<f64>, reference::softplus::<Dd>);
 
     /// `σ(x)`, the derivative of `softplus`.
     softplus_grad(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
         |b, x| formula(b, [x[0]], smooth::sigmoid),
-        |_, x| one(x, reference::sigmoid);
+        |t, x| math::one(t, x, reference::sigmoid::<f64>, reference::sigmoid::<Dd>);
 
     /// `x · σ(β·x)`; 0 where `β·x = -∞`.
     swish(x, beta): In(2), FLOATS => Same, |t| few(t, 6.0), TWO,
         |b, x| formula(b, [x[0], x[1]], smooth::swish),
-        |_, x| two(x, reference::swish);
+        |t, x| math::two(t, x, reference::swish::<f64>, reference::swish::<Dd>);
 
     /// The derivative of `swish` by x. It crosses zero, so smaller errors count as at 0.25.
     swish_grad(x, beta): In(2), FLOATS => Same, |t| crossing(t, 6.0), TWO,
         |b, x| formula(b, [x[0], x[1]], smooth::swish_grad),
-        |_, x| two(x, reference::swish_grad);
+        |t, x| math::two(t, x, reference::swish_grad::<f64>, reference::swish_grad::<Dd>);
 
     /// `x · σ(x)`; 0 at -∞.
     silu(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::silu),
-        |_, x| one(x, |x| reference::swish(x, 1.0));
+        |t, x| math::one(t, x, reference::silu::<f64>, reference::silu::<Dd>);
 
     /// The derivative of `silu`. It crosses zero, so smaller errors count as at 0.25.
     silu_grad(x): In(1), FLOATS => Same, |t| crossing(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::silu_grad),
-        |_, x| one(x, |x| reference::swish_grad(x, 1.0));
+        |t, x| math::one(t, x, reference::silu_grad::<f64>, reference::silu_grad::<Dd>);
 
     /// `x·Φ(x)`, Φ being the normal distribution; 0 at -∞.
     gelu(x): In(1), FLOATS => Same, |t| few(t, 8.0), ONE,
         |b, x| formula(b, [x[0]], smooth::gelu),
-        |_, x| one(x, reference::gelu);
+        |t, x| math::one(t, x, reference::gelu::<f64>, reference::gelu::<Dd>);
 
     /// The derivative of `gelu`. It crosses zero, so smaller errors count as at 0.25.
     gelu_grad(x): In(1), FLOATS => Same, |t| crossing(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::gelu_grad),
-        |_, x| one(x, reference::gelu_grad);
+        |t, x| math::one(t, x, reference::gelu_grad::<f64>, reference::gelu_grad::<Dd>);
 
     /// `x·Φ(x)` with Φ(x) as `(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2`; 0 at -∞.
     gelu_tanh(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::gelu_tanh),
-        |_, x| one(x, reference::gelu_tanh);
+        |t, x| math::one(t, x, reference::gelu_tanh::<f64>, reference::gelu_tanh::<Dd>);
 
     /// The derivative of `gelu_tanh`. It crosses zero, so smaller errors count as at 0.25.
     gelu_tanh_grad(x): In(1), FLOATS => Same, |t| crossing(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::gelu_tanh_grad),
-        |_, x| one(x, reference::gelu_tanh_grad);
+        |t, x| math::one(t, x, reference::gelu_tanh_grad::<f64>, reference::gelu_tanh_grad::<Dd>);
 
     /// `x · tanh(log(1 + e^x))`; 0 at -∞.
     mish(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::mish),
-        |_, x| one(x, reference::mish);
+        |t, x| math::one(t, x, reference::mish::<f64>, reference::mish::<Dd>);
 
     /// The derivative of `mish`. It crosses zero, so smaller errors count as at 0.25.
     mish_grad(x): In(1), FLOATS => Same, |t| crossing(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::mish_grad),
-        |_, x| one(x, reference::mish_grad);
+        |t, x| math::one(t, x, reference::mish_grad::<f64>, reference::mish_grad::<Dd>);
 
     /// `x` above zero, else `α·(e^x - 1)`.
     elu(x, alpha): In(2), FLOATS => Same, |t| few(t, 4.0), TWO,
         |b, x| formula(b, [x[0], x[1]], smooth::elu),
-        |_, x| two(x, reference::elu);
+        |t, x| math::two(t, x, reference::elu::<f64>, reference::elu::<Dd>);
 
     /// 1 above zero, else `α·e^x`.
     elu_grad(x, alpha): In(2), FLOATS => Same, |t| few(t, 6.0), TWO,
         |b, x| formula(b, [x[0], x[1]], smooth::elu_grad),
-        |_, x| two(x, reference::elu_grad);
+        |t, x| math::two(t, x, reference::elu_grad::<f64>, reference::elu_grad::<Dd>);
 
     /// `λ·x` above zero, else `λ·α·(e^x - 1)`, with the λ and α that keep mean 0 and variance 1.
     selu(x): In(1), FLOATS => Same, |t| few(t, 4.0), ONE,
         |b, x| formula(b, [x[0]], smooth::selu),
-        |_, x| one(x, reference::selu);
+        |t, x| math::one(t, x, reference::selu::<f64>, reference::selu::<Dd>);
 
     /// λ above zero, else `λ·α·e^x`.
     selu_grad(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::selu_grad),
-        |_, x| one(x, reference::selu_grad);
+        |t, x| math::one(t, x, reference::selu_grad::<f64>, reference::selu_grad::<Dd>);
 
     /// `x` above zero, else `α·(e^(x/α) - 1)`.
     celu(x, alpha): In(2), FLOATS => Same, |t| few(t, 4.0), TWO,
         |b, x| formula(b, [x[0], x[1]], smooth::celu),
-        |_, x| two(x, reference::celu);
+        |t, x| math::two(t, x, reference::celu::<f64>, reference::celu::<Dd>);
 
     /// 1 above zero, else `e^(x/α)`.
     celu_grad(x, alpha): In(2), FLOATS => Same, |t| few(t, 4.0), TWO,
         |b, x| formula(b, [x[0], x[1]], smooth::celu_grad),
-        |_, x| two(x, reference::celu_grad);
+        |t, x| math::two(t, x, reference::celu_grad::<f64>, reference::celu_grad::<Dd>);
 
     /// `x - tanh x`.
     tanh_shrink(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::tanh_shrink),
-        |_, x| one(x, reference::tanh_shrink);
+        |t, x| math::one(t, x, reference::tanh_shrink::<f64>, reference::tanh_shrink::<Dd>);
 
     /// `tanh² x`, the derivative of `tanh_shrink`.
     tanh_shrink_grad(x): In(1), FLOATS => Same, |t| few(t, 8.0), ONE,
         |b, x| formula(b, [x[0]], smooth::tanh_shrink_grad),
-        |_, x| one(x, reference::tanh_shrink_grad);
+        |t, x| math::one(t, x, reference::tanh_shrink_grad::<f64>, reference::tanh_shrink_grad::<Dd>);
 
     /// `a · σ(gate)`; halves of one tensor come from [`crate::ops::halves`].
     glu(a, gate): In(2), FLOATS => Same, |t| few(t, 6.0), GATED,
         |b, x| formula(b, [x[0], x[1]], smooth::glu),
-        |_, x| two(x, reference::glu);
+        |t, x| math::two(t, x, reference::glu::<f64>, reference::glu::<Dd>);
 
     /// `a · silu(gate)`.
     swiglu(a, gate): In(2), FLOATS => Same, |t| few(t, 6.0), GATED,
         |b, x| formula(b, [x[0], x[1]], smooth::swiglu),
-        |_, x| two(x, reference::swiglu);
+        |t, x| math::two(t, x, reference::swiglu::<f64>, reference::swiglu::<Dd>);
 
     /// `a · gelu(gate)`.
     geglu(a, gate): In(2), FLOATS => Same, |t| few(t, 8.0), GATED,
         |b, x| formula(b, [x[0], x[1]], smooth::geglu),
-        |_, x| two(x, reference::geglu);
+        |t, x| math::two(t, x, reference::geglu::<f64>, reference::geglu::<Dd>);
 }
 
 /// The two halves of a tensor along an axis, as views: `glu(a, gate)` of `let [a, gate] = …`.
