@@ -133,9 +133,9 @@ impl Found {
         }
     }
 
-    /// The driver has a program cache of its own, on disk, and compiles a kernel a second time when
-    /// it is asked for the binary.
-    pub fn keeps_programs(&self) -> bool {
+    /// PoCL, which has a program cache of its own, on disk, and compiles a kernel a second time when
+    /// it is asked for the binary; and which reads a long header before each program.
+    pub fn is_pocl(&self) -> bool {
         platform_name(self.platform) == "Portable Computing Language"
     }
 

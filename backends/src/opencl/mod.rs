@@ -1,7 +1,8 @@
 //! OpenCL devices: kernels are printed as OpenCL C and compiled by the driver.
 //!
 //! - `info`: which devices there are and what they can do.
-//! - `queue`: the in-order queue; `memory`: buffers and copies; `program`: compiling, launching.
+//! - `queue`: the in-order queue; `memory`: buffers and copies; `program`: compiling, launching;
+//!   `declare`: how PoCL is spared half of a compilation.
 //! - `api`: ownership of the driver's objects, and its error codes.
 //!
 //! `libOpenCL` is loaded at run time: where it or every platform is missing, [`devices`] says so
@@ -12,6 +13,7 @@
 //! is: for running the kernels of the one on the other, under a debugger or a sanitizer.
 
 mod api;
+mod declare;
 mod info;
 mod memory;
 mod program;
@@ -26,7 +28,7 @@ use info::Found;
 use opencl3::context::context as cl;
 use opencl3::types::{cl_context, cl_device_id};
 use queue::Queue;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use suanzi_codegen::emit_c::{self, OPENCL};
@@ -54,6 +56,8 @@ struct Opened {
     found: Found,
     /// Bytes of memory in use.
     used: AtomicU64,
+    /// Programs declare what they call, and the driver's header is left out.
+    declares: AtomicBool,
 }
 
 impl Opened {
@@ -75,6 +79,7 @@ impl Opened {
                 context,
                 found,
                 used: AtomicU64::new(0),
+                declares: AtomicBool::new(found.is_pocl()),
             })
         }
     }
@@ -116,7 +121,7 @@ impl OpenCl {
             caps,
             max_items: found.max_items(),
             options: options.join(" "),
-            binaries: !found.keeps_programs(),
+            binaries: !found.is_pocl(),
             found,
             opened: OnceLock::new(),
         }

@@ -2,7 +2,7 @@
 
 use super::api::{Failure, Outcome, Owned, call};
 use super::memory::Buffer;
-use super::{OpenCl, Opened};
+use super::{OpenCl, Opened, declare};
 use crate::check;
 use crate::device::{Arg, Compiled, Program};
 use crate::error::{Error, Result};
@@ -10,6 +10,7 @@ use opencl3::error_codes::{CL_INVALID_BINARY, ClError};
 use opencl3::kernel as cl_kernel;
 use opencl3::program as cl;
 use std::ffi::{CString, c_void};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use suanzi_codegen::hash::stable_hash;
 use suanzi_codegen::ir::Param;
@@ -225,6 +226,32 @@ impl OpenCl {
 impl Opened {
     /// Compiles text into an entry point and, if wanted, a binary; the error is the driver's log.
     fn build(
+        &self,
+        kernel: &Kernel,
+        source: &str,
+        options: &str,
+        binary: bool,
+    ) -> std::result::Result<(Owned, Option<Vec<u8>>), String> {
+        let declares = self.declares.load(Relaxed);
+        let declared = declares.then(|| declare::declarations(source)).flatten();
+        let Some(declared) = declared else {
+            return self.build_text(kernel, source, options, binary);
+        };
+        let alone = format!("{options} {}", declare::OPTION);
+        let built = self.build_text(kernel, &(declared + source), &alone, binary);
+        built.or_else(|_| {
+            // With the header, for its messages at least; if it helps, this driver needs it.
+            let built = self.build_text(kernel, source, options, binary)?;
+            tracing::debug!(
+                kernel = kernel.name,
+                "does not compile without the driver's header"
+            );
+            self.declares.store(false, Relaxed);
+            Ok(built)
+        })
+    }
+
+    fn build_text(
         &self,
         kernel: &Kernel,
         source: &str,
