@@ -1,6 +1,6 @@
 //! f32 and f64 operations whose special cases must not be left to chance.
 
-use super::bits::{self, Layout, magnitude, sign};
+use super::bits::{Layout, magnitude, sign};
 use super::ints;
 use crate::builder::Builder;
 use crate::ir::*;
@@ -23,30 +23,32 @@ pub fn abs(b: &mut Builder, x: Value) -> Value {
 
 /// IEEE 754-2019 minimum or maximum.
 pub fn extremum(b: &mut Builder, op: BinOp, x: Value, y: Value) -> Value {
-    // Read as signed integers, floats are in order once the magnitude bits of the negative ones
-    // are flipped: -0 comes out just below +0.
-    let order = |b: &mut Builder, x: Value| {
-        let l = Layout::of(b.ty(x).scalar);
-        let i = b.signed(x);
-        let negative = b.shr(i, l.width - 1);
-        let flip = b.and(negative, l.magnitude());
-        b.bin(BinOp::Xor, i, flip)
+    let (rx, ry) = (rank(b, op, x), rank(b, op, y));
+    let cmp = match op {
+        BinOp::Min => BinOp::Lt,
+        _ => BinOp::Gt,
     };
-    let (ox, oy) = (order(b, x), order(b, y));
-    let cmp = if op == BinOp::Min {
-        BinOp::Lt
-    } else {
-        BinOp::Gt
-    };
-    let first = b.bin(cmp, ox, oy);
-    let nan = bits::is_nan(b, x);
-    let first = b.bin(BinOp::Or, first, nan);
-    let other_nan = bits::is_nan(b, y);
-    let other_nan = b.un(UnOp::Not, other_nan);
-    // x if it is NaN or comes first, unless y alone is NaN.
-    let keep = b.bin(BinOp::Or, nan, other_nan);
-    let first = b.bin(BinOp::And, first, keep);
+    let first = b.bin(cmp, rx, ry);
     b.select(first, x, y)
+}
+
+/// An unsigned integer whose order is that of floats, NaN of either sign being what `op` prefers.
+fn rank(b: &mut Builder, op: BinOp, x: Value) -> Value {
+    // Read as signed integers, floats are in order once the magnitude bits of the negative ones
+    // are flipped: -0 comes out just below +0. NaN is at both ends then; counted from where the
+    // numbers begin, and round the end, it is above them all. Counted from where they are over, it
+    // is below.
+    let l = Layout::of(b.ty(x).scalar);
+    let i = b.signed(x);
+    let negative = b.shr(i, l.width - 1);
+    let flip = b.and(negative, l.magnitude());
+    let ordered = b.bin(BinOp::Xor, i, flip);
+    let ordered = b.unsigned(ordered);
+    let start = match op {
+        BinOp::Min => l.infinity() + 1,
+        _ => (l.sign() | l.infinity()) ^ l.magnitude(),
+    };
+    b.op(BinOp::Sub, ordered, start)
 }
 
 /// A finite nonzero magnitude as `mantissa · 2^exponent`, the mantissa with its implicit bit at
