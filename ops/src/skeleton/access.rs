@@ -28,6 +28,8 @@ pub enum Inner {
     Zero,
     /// Neighbours are neighbours.
     One,
+    /// Neighbours are neighbours, the other way round.
+    Back,
     /// By a stride that is a parameter.
     Any,
 }
@@ -37,6 +39,7 @@ impl Inner {
         match stride {
             0 => Inner::Zero,
             1 => Inner::One,
+            -1 => Inner::Back,
             _ => Inner::Any,
         }
     }
@@ -255,6 +258,7 @@ impl Reader {
             let (walk, base) = (walks[i], bases[i]);
             let at = match (walk.inner, strides[i]) {
                 (Inner::Zero, _) => base,
+                (Inner::Back, _) => b.sub(base, column),
                 (Inner::Any, Some(stride)) => {
                     let moved = b.mul(column, stride);
                     b.add(base, moved)
@@ -324,9 +328,58 @@ fn load(
             }
             b.compose(&parts)
         }
+        (Inner::Back, _) if lanes > 1 => {
+            let first = before(b, at, lanes);
+            let value = b.load(place, first, lanes, false);
+            reversed(b, value, lanes)
+        }
         _ => b.load(place, at, lanes, walk.aligned || lanes == 1),
     };
     widen(b, value)
+}
+
+/// Writes `lanes` columns from `column` on, of an operand whose column 0 is at `base`.
+pub fn store(
+    b: &mut Builder,
+    place: Place,
+    (base, column): (Value, Value),
+    (walk, stride): (Walk, Option<Value>),
+    value: Value,
+    lanes: u8,
+) {
+    match (walk.inner, stride) {
+        (Inner::Any, Some(stride)) => {
+            for lane in 0..lanes {
+                let lane_column = b.int(b.ty(column).scalar, lane.into());
+                let at = b.add(column, lane_column);
+                let at = b.mul(at, stride);
+                let at = b.add(base, at);
+                let value = b.extract(value, lane);
+                b.store(place, at, value, true);
+            }
+        }
+        (Inner::Back, _) => {
+            let last = b.sub(base, column);
+            let first = before(b, last, lanes);
+            let value = reversed(b, value, lanes);
+            b.store(place, first, value, lanes == 1);
+        }
+        _ => {
+            let at = b.add(base, column);
+            b.store(place, at, value, walk.aligned || lanes == 1);
+        }
+    }
+}
+
+/// The first of `lanes` positions of which `at` is the last.
+fn before(b: &mut Builder, at: Value, lanes: u8) -> Value {
+    let others = b.int(b.ty(at).scalar, i64::from(lanes) - 1);
+    b.sub(at, others)
+}
+
+fn reversed(b: &mut Builder, value: Value, lanes: u8) -> Value {
+    let parts: Vec<Value> = (0..lanes).rev().map(|i| b.extract(value, i)).collect();
+    b.compose(&parts)
 }
 
 fn widen(b: &mut Builder, value: Value) -> Value {
@@ -344,6 +397,9 @@ pub fn spread(b: &mut Builder, at: Value, inner: Inner, stride: Option<Value>, l
     let mut steps = b.compose(&parts);
     if let (Inner::Any, Some(stride)) = (inner, stride) {
         steps = b.mul(steps, stride);
+    }
+    if inner == Inner::Back {
+        return b.sub(at, steps);
     }
     b.add(at, steps)
 }

@@ -10,7 +10,7 @@
 
 mod tile;
 
-use super::access::{Declared, Inner, Positions, Reader, Scalars, Walk};
+use super::access::{self, Declared, Inner, Positions, Reader, Scalars, Walk};
 use super::graph::{Graph, Node, Source};
 use super::{Machine, failed};
 use crate::error::Result;
@@ -236,6 +236,15 @@ fn lanes(kind: DeviceKind, widest: usize, inner: u64) -> u8 {
     (most as u64).min(fits) as u8
 }
 
+impl Shape<'_> {
+    /// Rows are done from their ends, so that what is read the other way round is read forwards:
+    /// caches fetch ahead that way.
+    fn backwards(&self) -> bool {
+        let mut leaves = self.walks.iter().skip(1);
+        leaves.any(|w| w.inner == Inner::Back)
+    }
+}
+
 struct Body<'a> {
     graph: &'a Graph,
     shape: &'a Shape<'a>,
@@ -374,6 +383,14 @@ impl Body<'_> {
             let to = x.min(b, to, segments);
             let vectors = x.min(b, to, whole);
             b.for_(from, vectors, one, false, |b, within| {
+                let within = match self.shape.backwards() {
+                    true => {
+                        let left = b.sub(vectors, within);
+                        let left = b.sub(left, one);
+                        b.add(from, left)
+                    }
+                    false => within,
+                };
                 let column = b.mul(within, lanes);
                 self.elements(b, bases, column, self.shape.lanes);
             });
@@ -459,21 +476,7 @@ impl Body<'_> {
         debug_assert_eq!(b.ty(result).scalar, compute_kind(self.graph.dtype));
         let result = b.cast(result, self.graph.dtype, CastMode::Saturate);
         let result = b.splat(result, lanes);
-        let walk = walks[0];
-        match (walk.inner, strides[0]) {
-            (Inner::Any, Some(stride)) => {
-                for lane in 0..lanes {
-                    let lane_column = self.positions.int(b, lane.into());
-                    let at = b.add(column, lane_column);
-                    let at = self.positions.step(b, bases[0], at, stride);
-                    let value = b.extract(result, lane);
-                    b.store(self.out, at, value, true);
-                }
-            }
-            _ => {
-                let at = b.add(bases[0], column);
-                b.store(self.out, at, result, walk.aligned || lanes == 1);
-            }
-        }
+        let (at, walk) = ((bases[0], column), (walks[0], strides[0]));
+        access::store(b, self.out, at, walk, result, lanes);
     }
 }

@@ -269,11 +269,20 @@ fn plan<'a>(
     } else {
         last(&reduced)
     };
-    // A CPU takes blocks of many vectors, but has some for every unit.
+    // A CPU takes blocks of many vectors, but has some for every unit, the rows being cut too.
     let sweeps =
         machine.kind == DeviceKind::Cpu && along == Along::Outputs && axis > u64::from(lanes);
+    let (least, longest) = part_limits(machine.kind, grouped, lanes.into());
     let block = match sweeps {
-        true => (outputs / (4 * u64::from(machine.units))).clamp(256, sweep::BLOCK.into()),
+        true => {
+            let cuts = if joins.is_some() {
+                1
+            } else {
+                (count / least).max(1)
+            };
+            let fair = outputs.saturating_mul(cuts) / (4 * u64::from(machine.units));
+            fair.clamp(256, (sweep::RUN / widest as u64).min(sweep::BLOCK.into()))
+        }
         false => 1,
     };
     let block = block.next_multiple_of(lanes.into());
@@ -296,7 +305,6 @@ fn plan<'a>(
         Along::Outputs => outputs / axis.max(1) * segments,
         Along::Reduced => outputs,
     };
-    let (least, longest) = part_limits(machine.kind, grouped, lanes.into());
     let busy = u64::from(machine.units)
         * match (machine.kind, grouped) {
             (DeviceKind::Cpu, _) => 4,
@@ -412,6 +420,8 @@ fn plan<'a>(
             _ if fixed => 1,
             DeviceKind::Interpreter => 1,
             _ if along == Along::Reduced && lanes > 1 && !whole && reduced.dims.len() > 1 => 1,
+            // Narrow elements leave more time in the accumulators.
+            _ if sweeps && widest < 4 => 8,
             _ => 4,
         },
         runs,

@@ -180,7 +180,7 @@ map_rows! {
         |t, x| math::one(t, x, reference::sigmoid::<f64>, reference::sigmoid::<Dd>);
 
     /// `σ(x)·σ(-x)`, the derivative of `sigmoid`.
-    sigmoid_grad(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
+    sigmoid_grad(x): In(1), FLOATS => Same, |t| few(t, 5.0), ONE,
         |b, x| formula(b, [x[0]], smooth::sigmoid_grad),
         |t, x| math::one(t, x, reference::sigmoid_grad::<f64>, reference::sigmoid_grad::<Dd>);
 
@@ -290,7 +290,7 @@ map_rows! {
         |t, x| math::one(t, x, reference::tanh_shrink::<f64>, reference::tanh_shrink::<Dd>);
 
     /// `tanh² x`, the derivative of `tanh_shrink`.
-    tanh_shrink_grad(x): In(1), FLOATS => Same, |t| few(t, 8.0), ONE,
+    tanh_shrink_grad(x): In(1), FLOATS => Same, |t| few(t, 6.0), ONE,
         |b, x| formula(b, [x[0]], smooth::tanh_shrink_grad),
         |t, x| math::one(t, x, reference::tanh_shrink_grad::<f64>, reference::tanh_shrink_grad::<Dd>);
 

@@ -8,7 +8,10 @@ use suanzi_codegen::ir::BinOp;
 use suanzi_codegen::{Builder, Place, Value};
 
 /// Most outputs of a block: their accumulators stay in the first-level cache.
-pub(super) const BLOCK: u32 = 1024;
+pub(super) const BLOCK: u32 = 4096;
+
+/// Bytes of a row that are read at once, at most: prefetchers like them long.
+pub(super) const RUN: u64 = 8192;
 
 /// A block of outputs: accumulators, leaf bases at row 0, first column, number of columns.
 struct Block {

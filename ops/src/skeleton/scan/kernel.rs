@@ -1,7 +1,7 @@
 //! Builds the kernels of a scan plan: the walks of a single item. Those of a work-group are in
 //! [`super::group`].
 
-use super::super::access::{Declared, Inner, Positions, Reader, Scalars, spread};
+use super::super::access::{self, Declared, Inner, Positions, Reader, Scalars, spread};
 use super::super::graph::Graph;
 use super::{Scan, Shape, Way, accumulator};
 use crate::table::compute_kind;
@@ -443,19 +443,8 @@ impl Walker<'_> {
         for (i, result) in results.into_iter().take(self.shape.outputs).enumerate() {
             let result = b.cast(result, self.outputs[i], CastMode::Saturate);
             let result = b.splat(result, lanes);
-            let walk = self.shape.walks[i];
-            let Some(stride) = self.stride(i) else {
-                let at = b.add(bases[i], column);
-                b.store(self.outs[i], at, result, walk.aligned || lanes == 1);
-                continue;
-            };
-            for lane in 0..lanes {
-                let lane_column = self.x.int(b, lane.into());
-                let at = b.add(column, lane_column);
-                let at = self.x.step(b, bases[i], at, stride);
-                let value = b.extract(result, lane);
-                b.store(self.outs[i], at, value, true);
-            }
+            let walk = (self.shape.walks[i], self.stride(i));
+            access::store(b, self.outs[i], (bases[i], column), walk, result, lanes);
         }
     }
 }
