@@ -24,6 +24,10 @@ fn bars(bars: &mut Bars) -> Result<()> {
         let bench = Bench::new(dtype)?;
         println!("{dtype} {SHAPE:?} on {}", bench.ctx.device().info().name);
         for axes in permutations() {
+            let name = format!("permute {dtype} {axes:?}");
+            if !bars.wants(&name) {
+                continue;
+            }
             let view = bench.x.permute(&axes)?;
             let out = bench.out.reshape(view.shape())?;
             view.expr().eval_into(&out)?;
@@ -37,7 +41,6 @@ fn bars(bars: &mut Bars) -> Result<()> {
             ];
             let [permuted, copied] = interleave(ROUNDS, contenders)?;
             let ratio = permuted.against(&copied, |permuted, copied| copied / permuted);
-            let name = format!("permute {dtype} {axes:?}");
             bars.judge(&name, ratio, "of copy", Bar::AtLeast(BAR));
         }
     }

@@ -253,6 +253,7 @@ impl Bench {
             data::near_sum(
                 "segment sum",
                 sum,
+                0.0,
                 self.host_floats[at..end].iter().copied(),
             )?;
             at = end;

@@ -16,6 +16,8 @@ pub enum Bar {
 #[derive(Default)]
 pub struct Bars {
     missed: usize,
+    /// Only figures whose names contain this are wanted.
+    filter: Option<String>,
 }
 
 impl Bar {
@@ -29,6 +31,16 @@ impl Bar {
 }
 
 impl Bars {
+    /// Those whose names contain a text.
+    pub fn filtered(filter: Option<String>) -> Bars {
+        Bars { missed: 0, filter }
+    }
+
+    /// Whether a figure is to be measured.
+    pub fn wants(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|f| name.contains(f))
+    }
+
     /// Prints a figure's verdict: `bar map add: 2.10 (2.02 to 2.13) of copy, bar >= 0.85: ok`. The
     /// median is what is judged.
     pub fn judge(&mut self, name: &str, figure: Spread, unit: &str, bar: Bar) {
@@ -79,5 +91,8 @@ mod tests {
         bars.judge("d", figure(2.1), "x", Bar::AtMost(2.0));
         bars.judge("e", figure(f64::NAN), "x", Bar::AtMost(2.0));
         assert_eq!(bars.missed, 3);
+        assert!(bars.wants("anything"));
+        let some = Bars::filtered(Some("f16".into()));
+        assert!(some.wants("f16 add") && !some.wants("f32 add"));
     }
 }

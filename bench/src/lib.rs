@@ -23,6 +23,7 @@ use std::process::ExitCode;
 /// The `main` of a bench: its bars, then criterion's statistics of its functions. Without
 /// `--bench` (as `cargo test --benches` calls it) each function runs once and no bar is judged.
 ///
+/// A word after the options (`cargo bench --bench permute -- f16`): figures whose names contain it.
 /// `SUANZI_BENCH_LENIENT=1`: a missed bar is printed and is no failure.
 /// `SUANZI_BENCH_BARS=only`: no statistics.
 pub fn run(
@@ -30,7 +31,9 @@ pub fn run(
     functions: impl FnOnce(&mut Criterion) -> Result<()>,
 ) -> ExitCode {
     let measuring = std::env::args().any(|a| a == "--bench");
-    let mut judged = Bars::default();
+    // What follows the options, as criterion takes it.
+    let filter = std::env::args().skip(1).find(|a| !a.starts_with('-'));
+    let mut judged = Bars::filtered(filter);
     let all = || {
         if measuring {
             bars(&mut judged)?;
