@@ -316,24 +316,52 @@ impl Body<'_> {
     }
 }
 
-/// Rows as columns: each step swaps halves, quarters and so on between pairs of vectors.
+/// Rows as columns. Shuffles are cheapest inside of 128 bits: squares of that width are turned by
+/// interleaving pairs of vectors, again and again; then whole squares trade places, by halves, quarters
+/// and so on.
 fn turned(b: &mut Builder, mut vectors: Vec<Value>) -> Vec<Value> {
     let lanes = vectors.len();
+    let side = (16 / b.ty(vectors[0]).scalar.bytes()).clamp(1, lanes);
+    for square in vectors.chunks_mut(side) {
+        for _ in 0..side.ilog2() {
+            let pairs = (0..side / 2).map(|k| [square[k], square[k + side / 2]]);
+            let next = pairs.flat_map(|pair| [0, side / 2].map(|half| (pair, half)));
+            let next = next.map(|(pair, half)| {
+                shuffled(b, pair, lanes, |lane| {
+                    (lane % 2, lane / side * side + half + lane % side / 2)
+                })
+            });
+            let next: Vec<Value> = next.collect();
+            square.copy_from_slice(&next);
+        }
+    }
     let mut half = lanes / 2;
-    while half > 0 {
+    while half >= side {
         for k in (0..lanes).filter(|k| k & half == 0) {
             let pair = [vectors[k], vectors[k + half]];
-            for (to, side) in [(k, 0), (k + half, half)] {
-                let parts: Vec<Value> = (0..lanes)
-                    .map(|lane| {
-                        let from = usize::from(lane & half != 0);
-                        b.extract(pair[from], ((lane & !half) | side) as u8)
-                    })
-                    .collect();
-                vectors[to] = b.compose(&parts);
+            for (to, part) in [(k, 0), (k + half, half)] {
+                vectors[to] = shuffled(b, pair, lanes, |lane| {
+                    (usize::from(lane & half != 0), (lane & !half) | part)
+                });
             }
         }
         half /= 2;
     }
     vectors
+}
+
+/// A vector whose lanes are (which of a pair, which of its lanes).
+fn shuffled(
+    b: &mut Builder,
+    pair: [Value; 2],
+    lanes: usize,
+    from: impl Fn(usize) -> (usize, usize),
+) -> Value {
+    let parts: Vec<Value> = (0..lanes)
+        .map(|lane| {
+            let (which, lane) = from(lane);
+            b.extract(pair[which], lane as u8)
+        })
+        .collect();
+    b.compose(&parts)
 }
