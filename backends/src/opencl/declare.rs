@@ -15,7 +15,7 @@ const LANES: [&str; 5] = ["", "2", "4", "8", "16"];
 const SPACES: [&str; 3] = ["__global", "__local", "__private"];
 /// What looks like a call and is none, or is the compiler's own.
 const OTHERS: &str = "if for while switch return sizeof defined vectorize interleave aligned \
-                      reqd_work_group_size ext_vector_type shuffle2";
+                      reqd_work_group_size shuffle2";
 
 /// The declarations of what a program calls, or `None` if one of these functions is not known here.
 pub fn declarations(source: &str) -> Option<String> {

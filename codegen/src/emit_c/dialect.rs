@@ -99,8 +99,6 @@ pub enum Need {
     Round,
     /// Conversions between f32 and f16 outside of aligned accesses, once for each lane count.
     ConvertF16,
-    /// The same for vectors.
-    VectorF16,
     /// f16 arithmetic.
     NativeF16,
     /// Addition, exchange and compare-exchange of 64 bits.

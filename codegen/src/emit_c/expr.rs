@@ -241,11 +241,7 @@ impl Printer<'_> {
                 (Scalar::F32, Scalar::F16) if self.use_of(v) < Use::Computed => return Ok(text),
                 (Scalar::F32, Scalar::F16) => {
                     self.need(Need::F16, 1);
-                    let need = match to.lanes {
-                        1 => Need::ConvertF16,
-                        _ => Need::VectorF16,
-                    };
-                    self.need(need, to.lanes);
+                    self.need(Need::ConvertF16, to.lanes);
                     return self.call(self.dialect.half.round, to, &[&text]);
                 }
                 (Scalar::F16, _) | (_, Scalar::F16) => {

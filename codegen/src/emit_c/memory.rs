@@ -21,8 +21,8 @@ impl Printer<'_> {
             (_, true, false) => self.vectors()?.load_half,
             (_, true, true) => self.vectors()?.load_half_aligned,
         };
-        if half && ty.lanes > 1 {
-            self.need(Need::VectorF16, ty.lanes);
+        if half && ty.lanes > 1 && !aligned {
+            self.need(Need::ConvertF16, ty.lanes);
         }
         self.access(template, place, index, ty.lanes, "")
     }
@@ -45,8 +45,8 @@ impl Printer<'_> {
             (_, true, false) => self.vectors()?.store_half,
             (_, true, true) => self.vectors()?.store_half_aligned,
         };
-        if half && lanes > 1 {
-            self.need(Need::VectorF16, lanes);
+        if half && lanes > 1 && !aligned {
+            self.need(Need::ConvertF16, lanes);
         }
         self.access(template, place, index, lanes, &text)
     }

@@ -5,34 +5,10 @@ use crate::ir::{AtomicOp, SubgroupOp};
 use crate::target::Support;
 
 /// To f16 and back by way of memory: the built-ins are conversion instructions where a device has
-/// them, and twice as fast on PoCL as rounding in integer arithmetic.
+/// them, and twice as fast on PoCL as rounding in integer arithmetic. Unaligned vectors are moved
+/// as integers and converted in private memory too, because PoCL 3.1 compiles `vload_half8` and
+/// its kin to instructions that fault on addresses which are not multiples of the vector.
 const CONVERT_F16: &str = "\
-inline ushort sz_to_half(float x) {
-    ushort h;
-    vstore_half_rte(x, 0, (__private half*)&h);
-    return h;
-}
-inline float sz_from_half(ushort h) {
-    return vload_half(0, (const __private half*)&h);
-}
-";
-
-/// The same for vectors. Unaligned ones are moved as integers, because PoCL 3.1 compiles `vload_half8`
-/// and its kin to instructions that fault on addresses which are not multiples of the vector. Its
-/// aligned ones are two halves put together; where the compiler can convert vectors of f16, and the
-/// processor too, that is one instruction.
-const VECTOR_F16: &str = "\
-#if defined(__FLT16_MAX__) && defined(__F16C__)
-typedef _Float16 sz_half$n __attribute__((ext_vector_type($n)));
-inline ushort$n sz_to_half$n(float$n x) {
-    return __builtin_astype(__builtin_convertvector(x, sz_half$n), ushort$n);
-}
-inline float$n sz_from_half$n(ushort$n h) {
-    return __builtin_convertvector(__builtin_astype(h, sz_half$n), float$n);
-}
-#define SZ_LOAD_HALF$n(s, p) sz_from_half$n(*(const s ushort$n*)(p))
-#define SZ_STORE_HALF$n(s, x, p) (*(s ushort$n*)(p) = sz_to_half$n(x))
-#else
 inline ushort$n sz_to_half$n(float$n x) {
     ushort$n h;
     vstore_half$n_rte(x, 0, (__private half*)&h);
@@ -41,9 +17,6 @@ inline ushort$n sz_to_half$n(float$n x) {
 inline float$n sz_from_half$n(ushort$n h) {
     return vload_half$n(0, (const __private half*)&h);
 }
-#define SZ_LOAD_HALF$n(s, p) vloada_half$n(0, p)
-#define SZ_STORE_HALF$n(s, x, p) vstorea_half$n_rte(x, 0, p)
-#endif
 ";
 
 /// Compilers for CPUs with AVX-512 (PoCL's) turn `c ? constant : x` into a load under a mask. While no
@@ -129,7 +102,6 @@ pub const OPENCL: Dialect = Dialect {
         (Need::Always, TOUCH),
         (Need::Round, ROUND),
         (Need::ConvertF16, CONVERT_F16),
-        (Need::VectorF16, VECTOR_F16),
         (Need::Stream, STREAM),
         (Need::Shuffle, SHUFFLE),
     ],
@@ -197,9 +169,9 @@ pub const OPENCL: Dialect = Dialect {
         store_aligned: "*($s$m$n*)($p + $i) = $0;",
         store_line: "SZ_STREAM_STORE(($s$m$n*)($p + $i), $0);",
         load_half: "sz_from_half$n(vload$n(0, (const $sushort*)($p + $i)))",
-        load_half_aligned: "SZ_LOAD_HALF$n($s, $p + $i)",
+        load_half_aligned: "vloada_half$n(0, $p + $i)",
         store_half: "vstore$n(sz_to_half$n($0), 0, ($sushort*)($p + $i));",
-        store_half_aligned: "SZ_STORE_HALF$n($s, $0, $p + $i);",
+        store_half_aligned: "vstorea_half$n_rte($0, 0, $p + $i);",
     }),
 
     math: Math {
