@@ -31,6 +31,30 @@ fn extremes_come_with_their_positions() {
         let first = long.iter().position(|&v| v == 65_536).unwrap();
         assert_eq!(value.to_vec::<i32>().unwrap(), [65_536]);
         assert_eq!(at.to_vec::<i64>().unwrap(), [first as i64]);
+        // Nothing but the least there is, and where it is not alone.
+        for n in [1, 3, 40, 5000, 300_001] {
+            let worst = vec![f32::NEG_INFINITY; n];
+            let first = |data: &[f32]| {
+                let x = Tensor::from_slice(&ctx, &[n], data).unwrap();
+                let [along, down] = [x.clone(), x.unsqueeze(1).unwrap().expand(&[n, 20]).unwrap()];
+                let along = ops::argmax(&along, &[0], false).unwrap();
+                let down = ops::argmax(&down, &[0], false).unwrap();
+                let [along, down] = [along, down].map(|t| t.to_vec::<i64>().unwrap());
+                assert!(down.iter().all(|&at| at == along[0]), "{along:?}, {down:?}");
+                along[0] as usize
+            };
+            assert_eq!(first(&worst), 0);
+            for (value, last) in [(f32::MIN, f32::MIN), (-0.0, 0.0), (f32::NAN, -f32::NAN)] {
+                let mut data = worst.clone();
+                (data[n * 2 / 3], data[n - 1]) = (value, last);
+                if n * 2 / 3 < n - 1 {
+                    assert_eq!(first(&data), n * 2 / 3, "{value} among {n}");
+                }
+            }
+            let x = Tensor::from_slice(&ctx, &[n], &vec![u32::MAX; n]).unwrap();
+            let least = ops::argmin(&x, &[0], false).unwrap();
+            assert_eq!(least.to_vec::<i64>().unwrap(), [0]);
+        }
         let empty = Tensor::from_slice::<f32>(&ctx, &[2, 0], &[]).unwrap();
         let refused = ops::max_with_index(&empty, &[1], false);
         assert!(matches!(refused, Err(Error::Shape { .. })));

@@ -160,8 +160,20 @@ impl Output {
     }
 }
 
-/// A result from an accumulator and the number of elements (in the index kind).
-pub type Finish = fn(&mut Builder, &[Value], Value) -> Value;
+/// A result from an accumulator.
+pub type Finish = fn(&mut Builder, &[Value], Reduced) -> Value;
+
+/// One accumulator from two.
+pub type Combine = fn(&mut Builder, &[Value], &[Value]) -> Vec<Value>;
+
+/// What an accumulator was made of.
+#[derive(Clone, Copy)]
+pub struct Reduced {
+    /// The number of elements, in the index kind.
+    pub count: Value,
+    /// Their compute kind.
+    pub kind: Scalar,
+}
 
 /// A reduction: a monoid over tuples of values, with a map before and after.
 #[derive(Clone, Copy)]
@@ -175,8 +187,11 @@ pub struct Reduce {
     pub identity: fn(&mut Builder, suanzi_codegen::Type, Scalar) -> Vec<Value>,
     /// Joins two accumulators; `combine(a, b)` has a from earlier positions only where
     /// `position` says so, so it must not depend on their order otherwise.
-    pub combine: fn(&mut Builder, &[Value], &[Value]) -> Vec<Value>,
-    /// The result from the accumulator and the number of elements (in the index kind).
+    pub combine: Combine,
+    /// The same where all that went into the second came after all that went into the first, if that
+    /// is cheaper.
+    pub follow: Option<Combine>,
+    /// The result from the accumulator.
     pub finish: Finish,
     /// A second result from the same accumulator: its dtype, and how it is found.
     pub second: Option<(Output, Finish)>,

@@ -1,7 +1,7 @@
 //! Reductions over any set of axes.
 
 use super::logic::truth;
-use super::{ALL, Domain, FLOATS, Kind, Limit, NUMBERS, Output, Reduce, Row};
+use super::{ALL, Domain, FLOATS, Kind, Limit, NUMBERS, Output, Reduce, Reduced, Row};
 use crate::num::{Num, int_range};
 use suanzi_codegen::ir::{BinOp, CastMode, UnOp};
 use suanzi_codegen::{Builder, Scalar, Type, Value};
@@ -20,9 +20,8 @@ pub const ROWS: &[&Row] = &[
         doc: "Arithmetic mean; f16 and bf16 accumulate in f32. NaN of nothing.",
         dtypes: FLOATS,
         kind: Kind::Reduce(Reduce {
-            finish: |b, x, n| {
-                let kind = b.ty(x[0]).scalar;
-                let n = b.cast(n, kind, CastMode::Saturate);
+            finish: |b, x, of| {
+                let n = b.cast(of.count, of.kind, CastMode::Saturate);
                 b.bin(BinOp::Div, x[0], n)
             },
             reference: |t, xs| Num::Float(exact_sum(t, xs).float() / xs.len() as f64),
@@ -42,8 +41,10 @@ pub const ROWS: &[&Row] = &[
         doc: "Largest element; NaN if any is, `-0 < +0`. Least value (-inf) of nothing.",
         dtypes: NUMBERS,
         kind: Kind::Reduce(Reduce {
-            identity: |b, ty, _| vec![extreme(b, ty, false)],
+            lift: |b, x, _| vec![rank(b, x, BinOp::Max)],
+            identity: |b, ty, _| vec![extreme_rank(b, ty, false)],
             combine: |b, x, y| vec![b.bin(BinOp::Max, x[0], y[0])],
+            finish: |b, x, of| ranked(b, x[0], of.kind, BinOp::Max),
             reference: |t, xs| pick(t, xs, false),
             domain: Domain::Any,
             ..SUM
@@ -55,8 +56,10 @@ pub const ROWS: &[&Row] = &[
         doc: "Smallest element; NaN if any is, `-0 < +0`. Greatest value (+inf) of nothing.",
         dtypes: NUMBERS,
         kind: Kind::Reduce(Reduce {
-            identity: |b, ty, _| vec![extreme(b, ty, true)],
+            lift: |b, x, _| vec![rank(b, x, BinOp::Min)],
+            identity: |b, ty, _| vec![extreme_rank(b, ty, true)],
             combine: |b, x, y| vec![b.bin(BinOp::Min, x[0], y[0])],
+            finish: |b, x, of| ranked(b, x[0], of.kind, BinOp::Min),
             reference: |t, xs| pick(t, xs, true),
             domain: Domain::Any,
             ..SUM
@@ -108,6 +111,7 @@ pub(super) const SUM: Reduce = Reduce {
     lift: |_, x, _| vec![x],
     identity: |b, ty, _| vec![b.int(ty, 0)],
     combine: |b, x, y| vec![b.add(x[0], y[0])],
+    follow: None,
     finish: |_, x, _| x[0],
     second: None,
     positions: false,
@@ -145,6 +149,7 @@ const ARG: Reduce = Reduce {
 pub(super) const ARGMAX: Reduce = Reduce {
     identity: |b, ty, index| nowhere(b, ty, index, false),
     combine: |b, x, y| better(b, x, y, BinOp::Gt),
+    follow: Some(|b, x, y| better_later(b, x, y, BinOp::Le)),
     reference: |_, xs| find(xs, |a, b| a > b, |a, b| a > b),
     ..ARG
 };
@@ -153,6 +158,7 @@ pub(super) const ARGMAX: Reduce = Reduce {
 pub(super) const ARGMIN: Reduce = Reduce {
     identity: |b, ty, index| nowhere(b, ty, index, true),
     combine: |b, x, y| better(b, x, y, BinOp::Lt),
+    follow: Some(|b, x, y| better_later(b, x, y, BinOp::Ge)),
     reference: |_, xs| find(xs, |a, b| a < b, |a, b| a < b),
     ..ARG
 };
@@ -187,9 +193,71 @@ fn extreme(b: &mut Builder, ty: Type, greatest: bool) -> Value {
     b.int(ty, if greatest { hi } else { lo } as i64)
 }
 
+/// Floats as unsigned integers in the same order, NaN of either sign being what `op` prefers; so that
+/// joining two costs one instruction. Integers stay.
+fn rank(b: &mut Builder, x: Value, op: BinOp) -> Value {
+    let ty = b.ty(x);
+    if !ty.scalar.is_float() {
+        return x;
+    }
+    let i = b.bitcast(x, ty.scalar.to_signed());
+    let i = in_order(b, i);
+    let i = b.bitcast(i, ty.scalar.to_unsigned());
+    let start = b.bits(b.ty(i), start(ty.scalar, op));
+    b.sub(i, start)
+}
+
+/// What has a rank.
+fn ranked(b: &mut Builder, rank: Value, kind: Scalar, op: BinOp) -> Value {
+    if !kind.is_float() {
+        return rank;
+    }
+    let ty = b.ty(rank);
+    let start = b.bits(ty, start(kind, op));
+    let i = b.add(rank, start);
+    let i = b.bitcast(i, kind.to_signed());
+    let i = in_order(b, i);
+    b.bitcast(i, kind)
+}
+
+/// The bits of floats in the order of signed integers, and back: those of negative ones are flipped but
+/// for the sign.
+fn in_order(b: &mut Builder, i: Value) -> Value {
+    let ty = b.ty(i);
+    let width = b.int(ty, i64::from(ty.scalar.bits()) - 1);
+    let negative = b.bin(BinOp::Shr, i, width);
+    let magnitude = b.bits(ty, u64::MAX >> (65 - ty.scalar.bits()));
+    let flip = b.bin(BinOp::And, negative, magnitude);
+    b.bin(BinOp::Xor, i, flip)
+}
+
+/// Where the order of ranks starts: at -infinity, so that NaN comes last, or after infinity, so that it
+/// comes first, and those of the other sign go round the end.
+fn start(kind: Scalar, op: BinOp) -> u64 {
+    match (kind, op) {
+        (Scalar::F64, BinOp::Min) => f64::INFINITY.to_bits() + 1,
+        (Scalar::F64, _) => f64::NEG_INFINITY.to_bits() ^ (u64::MAX >> 1),
+        (_, BinOp::Min) => u64::from(f32::INFINITY.to_bits()) + 1,
+        (_, _) => u64::from(f32::NEG_INFINITY.to_bits() ^ (u32::MAX >> 1)),
+    }
+}
+
+/// The rank of the greatest (or least) value of a kind.
+fn extreme_rank(b: &mut Builder, ty: Type, greatest: bool) -> Value {
+    match ty.scalar.is_float() {
+        true => extreme(b, ty.with(ty.scalar.to_unsigned()), greatest),
+        false => extreme(b, ty, greatest),
+    }
+}
+
 /// The position that an arg-reduction found.
-pub(super) fn position(b: &mut Builder, x: &[Value], _: Value) -> Value {
-    b.cast(x[1], Scalar::I64, CastMode::Wrap)
+pub(super) fn position(b: &mut Builder, x: &[Value], _: Reduced) -> Value {
+    // Nothing was better than the least there is: then all are that, and the first is the first.
+    let (ty, zero) = (b.ty(x[1]), b.int(b.ty(x[1]), 0));
+    let nowhere = b.int(ty, -1);
+    let none = b.bin(BinOp::Eq, x[1], nowhere);
+    let position = b.select(none, zero, x[1]);
+    b.cast(position, Scalar::I64, CastMode::Wrap)
 }
 
 /// The accumulator of an arg-reduction that loses against every element.
@@ -213,6 +281,17 @@ fn better(b: &mut Builder, x: &[Value], y: &[Value], op: BinOp) -> Vec<Value> {
     let tie_won = b.bin(BinOp::And, ties, earlier);
     let take = b.bin(BinOp::Or, wins, tie_won);
     (0..2).map(|i| b.select(take, y[i], x[i])).collect()
+}
+
+/// The better of two pairs of which the second is from later positions: unless it is `no_better`, or the
+/// first is NaN. Comparisons with NaN are false.
+fn better_later(b: &mut Builder, x: &[Value], y: &[Value], no_better: BinOp) -> Vec<Value> {
+    let mut keep = b.bin(no_better, y[0], x[0]);
+    if b.ty(x[0]).scalar.is_float() {
+        let nan = b.un(UnOp::IsNan, x[0]);
+        keep = b.bin(BinOp::Or, keep, nan);
+    }
+    (0..2).map(|i| b.select(keep, x[i], y[i])).collect()
 }
 
 /// Neumaier's compensated sum: as if in twice the precision, so that it serves f64 too.

@@ -3,7 +3,7 @@
 use super::call::{Array, Attrs, Call};
 use super::reduction::{self, float_limit};
 use super::statistics::logs::EXPONENTIALS;
-use super::{FLOATS, Kind, Limit, NUMBERS, Reduce, Row, exact};
+use super::{FLOATS, Kind, Limit, NUMBERS, Reduce, Reduced, Row, exact};
 use crate::num::{Num, int_range};
 use crate::shape::normalise_axis;
 use crate::skeleton::{Scan, Span, scan};
@@ -151,7 +151,8 @@ const PRODUCT: Scan = of("cumprod", reduction::PROD, |_, x| x.to_vec());
 const MAX: Scan = of("cummax", reduction::ARGMAX, located);
 const MIN: Scan = of("cummin", reduction::ARGMIN, located);
 const LOG_SUM_EXP: Scan = of("logcumsumexp", EXPONENTIALS, |b, x| {
-    vec![(EXPONENTIALS.finish)(b, x, x[0])]
+    let (count, kind) = (x[0], b.ty(x[0]).scalar);
+    vec![(EXPONENTIALS.finish)(b, x, Reduced { count, kind })]
 });
 
 type Finish = fn(&mut Builder, &[Value]) -> Vec<Value>;

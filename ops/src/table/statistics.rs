@@ -4,7 +4,7 @@ pub mod logs;
 
 use super::call::{Array, Attrs, Call};
 use super::reduction::{ARGMAX, ARGMIN, SUM, exact_sum, position, reductions};
-use super::{ALL, Domain, FLOATS, Kind, Limit, NUMBERS, Output, Reduce, Row, exact};
+use super::{ALL, Domain, FLOATS, Kind, Limit, NUMBERS, Output, Reduce, Reduced, Row, exact};
 use crate::num::Num;
 use crate::shape;
 use suanzi_codegen::ir::{BinOp, CastMode, UnOp};
@@ -192,7 +192,7 @@ fn squares(b: &mut Builder, x: Value, _: Value) -> Vec<Value> {
 }
 
 /// The root of the three sums, of which two neighbours at most matter.
-fn root_of_squares(b: &mut Builder, x: &[Value], _: Value) -> Value {
+fn root_of_squares(b: &mut Builder, x: &[Value], _: Reduced) -> Value {
     formula(b, [x[0], x[1], x[2]], |[big, middle, small]| {
         let blue = Blue::of(big.ty().scalar);
         // The middle joins at the scale of the big.
@@ -221,7 +221,7 @@ const fn variance<const LESS: usize, const ROOT: bool>() -> Reduce {
         },
         identity: |b, ty, _| vec![b.int(ty, 0); 3],
         combine: join_moments,
-        finish: |b, x, n| deviation(b, x, n, LESS, ROOT),
+        finish: |b, x, of| deviation(b, x, of.count, LESS, ROOT),
         reference: |_, xs| {
             let moment = moment(xs, LESS);
             Num::Float(if ROOT { moment.sqrt() } else { moment })

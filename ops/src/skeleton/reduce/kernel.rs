@@ -3,7 +3,7 @@
 use super::super::access::{Declared, Inner, Positions, Reader, Scalars, Walk, spread};
 use super::super::graph::Graph;
 use super::{Along, Shape, accumulator};
-use crate::table::{Reduce, compute_kind};
+use crate::table::{Combine, Reduce, Reduced, compute_kind};
 use suanzi_codegen::ir::{self, Access, BinOp, Builtin, CastMode};
 use suanzi_codegen::{Builder, Kernel, Place, Scalar, Value, VerifyError};
 
@@ -234,7 +234,7 @@ impl Fold<'_> {
                     at = b.add(at, stride);
                     values.push(self.read_step(b, segment, at, lanes));
                 }
-                let value = self.tree(b, values);
+                let value = self.in_order(b, values);
                 self.accumulate(b, &acc, &value);
             });
             from = end;
@@ -280,22 +280,18 @@ impl Fold<'_> {
 
     fn accumulate(&self, b: &mut Builder, acc: &[ir::Id], value: &[Value]) {
         let old: Vec<Value> = acc.iter().map(|&v| b.get(v)).collect();
-        let new = (self.op.combine)(b, &old, value);
+        let new = self.follow(b, &old, value);
         acc.iter().zip(new).for_each(|(&var, v)| b.set(var, v));
     }
 
-    /// Joins accumulators pairwise.
-    pub(super) fn tree(&self, b: &mut Builder, mut values: Vec<Vec<Value>>) -> Vec<Value> {
-        while values.len() > 1 {
-            values = values
-                .chunks(2)
-                .map(|pair| match pair {
-                    [x, y] => (self.op.combine)(b, x, y),
-                    _ => pair[0].clone(),
-                })
-                .collect();
-        }
-        values.pop().unwrap_or_default()
+    /// Joins two accumulators, the second from later positions.
+    pub(super) fn follow(&self, b: &mut Builder, x: &[Value], y: &[Value]) -> Vec<Value> {
+        (self.op.follow.unwrap_or(self.op.combine))(b, x, y)
+    }
+
+    /// Joins accumulators pairwise, in order of positions.
+    pub(super) fn in_order(&self, b: &mut Builder, values: Vec<Vec<Value>>) -> Vec<Value> {
+        tree(b, values, self.op.follow.unwrap_or(self.op.combine))
     }
 
     /// Leaf bases and linear position of a step's row.
@@ -421,7 +417,7 @@ impl Fold<'_> {
     fn join_lanes(&self, b: &mut Builder, acc: &[Value], lanes: u8) -> Vec<Value> {
         let lane = |b: &mut Builder, i| acc.iter().map(|&v| b.extract(v, i)).collect();
         let values: Vec<Vec<Value>> = (0..lanes).map(|i| lane(b, i)).collect();
-        self.tree(b, values)
+        tree(b, values, self.op.combine)
     }
 
     /// One accumulator from those of a group, through shared memory, of which item 0 makes use. A
@@ -473,7 +469,8 @@ impl Fold<'_> {
             let results = [(self.op.output, self.op.finish)].into_iter();
             let results = results.chain(self.op.second);
             for (&place, (output, finish)) in self.outs.iter().zip(results) {
-                let result = finish(b, acc, self.p("count"));
+                let (count, kind) = (self.p("count"), self.kind);
+                let result = finish(b, acc, Reduced { count, kind });
                 let dtype = output.dtype(self.graph.dtype);
                 let result = b.cast(result, dtype, CastMode::Saturate);
                 b.store(place, segment.output, result, aligned);
@@ -490,4 +487,18 @@ impl Fold<'_> {
             }
         }
     }
+}
+
+/// Joins accumulators pairwise.
+fn tree(b: &mut Builder, mut values: Vec<Vec<Value>>, join: Combine) -> Vec<Value> {
+    while values.len() > 1 {
+        values = values
+            .chunks(2)
+            .map(|pair| match pair {
+                [x, y] => join(b, x, y),
+                _ => pair[0].clone(),
+            })
+            .collect();
+    }
+    values.pop().unwrap_or_default()
 }

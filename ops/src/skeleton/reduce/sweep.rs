@@ -93,9 +93,9 @@ impl Fold<'_> {
             let values = values
                 .map(|(&p, bases)| self.read(b, &segment(lanes), bases, column, p, lanes))
                 .collect();
-            let value = self.tree(b, values);
+            let value = self.in_order(b, values);
             let old = self.take(b, block, at, lanes);
-            let new = (self.op.combine)(b, &old, &value);
+            let new = self.follow(b, &old, &value);
             self.put(b, block, at, &new);
         });
     }
