@@ -10,8 +10,10 @@ use suanzi_backends::Context;
 use suanzi_bench::{Bar, Bars, Criterion, Result, clocked, device_name, ensure, interleave};
 use suanzi_ops::{Num, Scalar, Tensor, ops};
 
-const SHAPE: [usize; 4] = [16, 64, 128, 128];
-const N: usize = SHAPE[0] * SHAPE[1] * SHAPE[2] * SHAPE[3];
+/// Bytes of an array, larger than caches in every dtype.
+const ARRAY: usize = 64 << 20;
+/// All axes but the first.
+const INNER: [usize; 3] = [64, 128, 128];
 const ROUNDS: usize = 9;
 const BAR: f64 = 0.5;
 
@@ -22,7 +24,8 @@ fn main() -> ExitCode {
 fn bars(bars: &mut Bars) -> Result<()> {
     for dtype in [Scalar::F32, Scalar::F16] {
         let bench = Bench::new(dtype)?;
-        println!("{dtype} {SHAPE:?} on {}", bench.ctx.device().info().name);
+        let shape = bench.x.shape();
+        println!("{dtype} {shape:?} on {}", bench.ctx.device().info().name);
         for axes in permutations() {
             let name = format!("permute {dtype} {axes:?}");
             if !bars.wants(&name) {
@@ -53,7 +56,7 @@ fn functions(criterion: &mut Criterion) -> Result<()> {
     group
         .sample_size(10)
         .measurement_time(Duration::from_secs(2))
-        .throughput(Throughput::Bytes(8 * N as u64));
+        .throughput(Throughput::Bytes(2 * ARRAY as u64));
     for axes in [[0, 1, 3, 2], [0, 2, 3, 1], [3, 2, 1, 0]] {
         let view = bench.x.permute(&axes)?;
         let out = bench.out.reshape(view.shape())?;
@@ -89,15 +92,17 @@ impl Bench {
         let ctx = Context::open(&device_name())?;
         // Bits that differ from element to element.
         let size = dtype.bytes();
-        let host: Vec<u8> = (0..N as u32)
+        let n = ARRAY / size;
+        let [b, c, d] = INNER;
+        let host: Vec<u8> = (0..n as u32)
             .flat_map(|i| {
                 let bits = i.wrapping_mul(0x9e37_79b1) & 0x3bff_3bff;
                 bits.to_le_bytes()[..size].to_vec()
             })
             .collect();
-        let x = Tensor::from_bytes(&ctx, dtype, &SHAPE, &host)?;
-        let out = ops::fill(&ctx, dtype, &[N], Num::Float(1.0))?;
-        let other = ops::fill(&ctx, dtype, &[N], Num::Float(1.0))?;
+        let x = Tensor::from_bytes(&ctx, dtype, &[n / (b * c * d), b, c, d], &host)?;
+        let out = ops::fill(&ctx, dtype, &[n], Num::Float(1.0))?;
+        let other = ops::fill(&ctx, dtype, &[n], Num::Float(1.0))?;
         Ok(Bench {
             ctx,
             x,
@@ -118,7 +123,7 @@ impl Bench {
         let got = out.read_bytes()?;
         let size = view.dtype().bytes();
         let (shape, strides) = (view.shape(), view.strides());
-        for i in 0..N {
+        for i in 0..view.numel() {
             let mut rest = i;
             let mut from = 0;
             for axis in (0..4).rev() {
