@@ -340,6 +340,7 @@ mod tests {
             for (op, dtype) in [
                 ("sum", Scalar::F16),
                 ("max", Scalar::F32),
+                ("argmax", Scalar::F32),
                 ("shift_right_arithmetic", Scalar::I32),
                 ("add", Scalar::Bf16),
             ] {
