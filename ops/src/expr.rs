@@ -398,7 +398,7 @@ impl Expr {
             true => skeleton::Order::Fixed,
             false => skeleton::Order::Device,
         };
-        skeleton::reduce(name, op, self, &axes, &outs, order)?;
+        skeleton::reduce(name, op.of(self.dtype()), self, &axes, &outs, order)?;
         if !options.keepdims {
             return Ok(outs);
         }

@@ -119,7 +119,7 @@ pub fn kernel_for(row: &Row, dtype: Scalar, kind: DeviceKind) -> Result<Kernel> 
         Kind::Create(_) => graph::Graph::of_scalars(row.name == "iota", dtype, 1 << 20),
         Kind::Reduce(op) => {
             let graph = graph::Graph::of_leaf(dtype, 1 << 10, 1 << 10);
-            return reduce::kernel_for(row.name, &op, graph, machine)
+            return reduce::kernel_for(row.name, op.of(dtype), graph, machine)
                 .map_err(|e| Error::backend(row.name, [], e.into()));
         }
     };

@@ -420,8 +420,8 @@ fn plan<'a>(
             _ if fixed => 1,
             DeviceKind::Interpreter => 1,
             _ if along == Along::Reduced && lanes > 1 && !whole && reduced.dims.len() > 1 => 1,
-            // Narrow elements leave more time in the accumulators.
-            _ if sweeps && widest < 4 => 8,
+            // Rows that are joined in registers spare their accumulators a visit each.
+            _ if sweeps => 8,
             _ => 4,
         },
         runs,

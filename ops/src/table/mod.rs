@@ -198,6 +198,8 @@ pub struct Reduce {
     /// Whether `lift` reads positions, which cost something where elements come in vectors; if not,
     /// what it receives has their kind and nothing else.
     pub positions: bool,
+    /// What serves for f16, whose squares the compute kind holds, if that is less work.
+    pub narrow: Option<&'static Reduce>,
     /// The result for a list of elements in order, given their dtype.
     pub reference: fn(Scalar, &[Num]) -> Num,
     /// What [`Limit::Sum`] and [`Limit::Mean`] are relative to, given the dtype and the elements.
@@ -207,6 +209,13 @@ pub struct Reduce {
     pub needs_elements: bool,
     /// Inputs on which the operator is tested at random.
     pub domain: Domain,
+}
+
+impl Reduce {
+    /// The one that serves for a dtype.
+    pub fn of(&self, dtype: Scalar) -> &Reduce {
+        self.narrow.filter(|_| dtype == Scalar::F16).unwrap_or(self)
+    }
 }
 
 /// A conversion.

@@ -115,6 +115,7 @@ pub(super) const SUM: Reduce = Reduce {
     finish: |_, x, _| x[0],
     second: None,
     positions: false,
+    narrow: None,
     reference: exact_sum,
     scale: None,
     needs_elements: false,
