@@ -73,7 +73,7 @@ fn computes(row: &Row) -> bool {
         Limit::Ulp(_) | Limit::UlpAbove(..) | Limit::Measured
     );
     // Long divisions, and logarithms of each element or exponentials.
-    let others = ["modulo", "log_sum", "logsumexp"];
+    let others = ["rem", "modulo", "log_sum", "logsumexp"];
     function || others.contains(&row.name)
 }
 
