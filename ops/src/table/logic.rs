@@ -13,7 +13,7 @@ const TRUTH: Output = Output::Always(Scalar::Bool);
 map_rows! {
     /// True if both are not zero (NaN is not zero).
     logical_and(a, b): In(2), ALL => TRUTH, exact, Domain::Any,
-        |b, x| truths(b, BinOp::And, x),
+        both,
         |_, x| Num::Bool(x[0].bool() && x[1].bool());
 
     /// True if any is not zero.
@@ -103,6 +103,23 @@ pub(super) fn truth(b: &mut Builder, x: Value) -> Value {
 fn truths(b: &mut Builder, op: BinOp, x: &[Value]) -> Value {
     let (p, q) = (truth(b, x[0]), truth(b, x[1]));
     b.bin(op, p, q)
+}
+
+/// Of floats by the lesser magnitude's bits: of two comparisons LLVM masks the second one's load with
+/// the first, at half the speed (0.7 of a copy).
+fn both(b: &mut Builder, x: &[Value]) -> Value {
+    let ty = b.ty(x[0]);
+    if !ty.scalar.is_float() {
+        return truths(b, BinOp::And, x);
+    }
+    let unsigned = ty.scalar.to_unsigned();
+    let one = b.int(ty.with(unsigned), 1);
+    let [p, q] = [x[0], x[1]].map(|v| {
+        let bits = b.bitcast(v, unsigned);
+        b.bin(BinOp::Shl, bits, one)
+    });
+    let least = b.bin(BinOp::Min, p, q);
+    truth(b, least)
 }
 
 fn compare(x: &[Num]) -> Option<Ordering> {
