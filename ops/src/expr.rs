@@ -57,6 +57,8 @@ pub(crate) enum NodeKind {
     Cast(CastMode, Expr),
     /// The coordinate along an axis.
     Position { axis: usize },
+    /// What a skeleton has computed: only inside its epilogue.
+    Given,
     /// A tensor's elements at coordinates, one expression for each axis.
     At {
         source: Tensor,
@@ -148,6 +150,11 @@ impl Expr {
         Ok(Expr::new(kind, dtype, shape.to_vec(), Some(ctx.clone())))
     }
 
+    /// The value that a skeleton hands to its epilogue, held in the dtype's compute kind.
+    pub(crate) fn given(ctx: &Context, dtype: Scalar, shape: &[usize]) -> Expr {
+        Expr::new(NodeKind::Given, dtype, shape.to_vec(), Some(ctx.clone()))
+    }
+
     /// The element of a tensor at computed coordinates: one integer expression for each of its
     /// axes, which broadcast against each other to the result's shape. A coordinate that is an
     /// [`Expr::position`] within the axis costs nothing.
@@ -224,6 +231,14 @@ impl Expr {
         match &self.0.kind {
             NodeKind::Tensor(t) => Some(t),
             _ => None,
+        }
+    }
+
+    /// The tensor that it is, if nothing is done to it but a conversion.
+    pub(crate) fn converted(&self) -> Option<&Tensor> {
+        match &self.0.kind {
+            NodeKind::Cast(_, of) => of.tensor(),
+            _ => self.tensor(),
         }
     }
 
@@ -315,8 +330,10 @@ impl Expr {
 
     /// The expression converted to a dtype. To its own dtype, that rounds what is held in f32.
     pub fn cast(&self, to: Scalar, mode: CastMode) -> Expr {
-        let held = matches!(self.0.kind, NodeKind::Map(..) | NodeKind::Iota { .. })
-            && table::compute_kind(to) != to;
+        let held = matches!(
+            self.0.kind,
+            NodeKind::Map(..) | NodeKind::Iota { .. } | NodeKind::Given
+        ) && table::compute_kind(to) != to;
         if self.dtype() == to && !self.is_weak() && !held {
             return self.clone();
         }
@@ -457,6 +474,7 @@ impl Expr {
             NodeKind::Cast(CastMode::Saturate, _) => "cast",
             NodeKind::Cast(CastMode::Wrap, _) => "cast_wrap",
             NodeKind::Position { .. } => "position",
+            NodeKind::Given => "given",
             NodeKind::At { .. } => "at",
         }
     }
@@ -516,7 +534,7 @@ fn fits(value: Num, dtype: Scalar) -> bool {
     }
 }
 
-fn same_device(op: &str, a: &Context, b: &Context) -> Result<()> {
+pub(crate) fn same_device(op: &str, a: &Context, b: &Context) -> Result<()> {
     let (a_id, b_id) = (&a.device().info().id, &b.device().info().id);
     if std::ptr::addr_eq(a.device(), b.device()) {
         return Ok(());

@@ -89,9 +89,17 @@ impl Scalars {
 
     /// Declares them all.
     pub fn declare(&self, b: &mut Builder) -> Declared {
+        self.declare_as(b, "")
+    }
+
+    /// Declares them all with names that begin with a word, where a kernel has several lists.
+    pub fn declare_as(&self, b: &mut Builder, prefix: &str) -> Declared {
         let declare = |(name, value): &(Name, Const)| {
             let (word, i, j) = name;
-            (*name, b.scalar(&format!("{word}{i}_{j}"), value.scalar))
+            (
+                *name,
+                b.scalar(&format!("{prefix}{word}{i}_{j}"), value.scalar),
+            )
         };
         Declared(self.0.iter().map(declare).collect())
     }
@@ -210,14 +218,28 @@ pub struct Read<'a> {
 impl Reader {
     /// Declares the input buffers. A leaf that lies in the output's memory is read through it.
     pub fn declare(b: &mut Builder, graph: &Graph, out: Option<(Place, &[bool])>) -> Reader {
+        Reader::declared(b, "", graph, out)
+    }
+
+    /// The same with names that begin with a word, where a kernel has several graphs.
+    pub fn declare_as(b: &mut Builder, prefix: &str, graph: &Graph) -> Reader {
+        Reader::declared(b, prefix, graph, None)
+    }
+
+    fn declared(
+        b: &mut Builder,
+        prefix: &str,
+        graph: &Graph,
+        out: Option<(Place, &[bool])>,
+    ) -> Reader {
         let places = graph
             .leaves
             .iter()
             .enumerate()
             .map(|(i, leaf)| match (&leaf.source, out) {
-                (Source::Position, _) => None,
+                (Source::Position | Source::Given, _) => None,
                 (_, Some((place, shared))) if shared[i] => Some(place),
-                _ => Some(b.buffer(&format!("in{i}"), leaf.dtype, Access::Read)),
+                _ => Some(b.buffer(&format!("{prefix}in{i}"), leaf.dtype, Access::Read)),
             });
         Reader {
             places: places.collect(),

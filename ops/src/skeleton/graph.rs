@@ -48,6 +48,8 @@ pub enum Source {
     Memory(Option<Buffer>),
     /// The strided position.
     Position,
+    /// The skeleton, which puts its own value in this leaf's place.
+    Given,
 }
 
 /// An operation: everything about it that the kernel's text depends on.
@@ -120,6 +122,16 @@ impl Graph {
                 let own = shape::contiguous_strides(expr.shape());
                 let strides = shape::broadcast_strides(expr.shape(), &own, &self.shape);
                 self.iota(*start, *step, expr.dtype(), strides)
+            }
+            NodeKind::Given => {
+                let leaf = self.leaf(Leaf {
+                    source: Source::Given,
+                    dtype: expr.dtype(),
+                    strides: vec![0; self.shape.len()],
+                    offset: 0,
+                    computed: vec![],
+                });
+                self.push(Node::Leaf(leaf), None)
             }
             NodeKind::Map(row, op, args) => {
                 let args = args.iter().map(|a| self.add(a, seen)).collect();

@@ -5,6 +5,7 @@
 //! - [`map`]: `out[i] = f(in[i]…)`.
 //! - [`reduce`]: `out[o] = finish(⊕ over r of lift(f(in[o, r]…)))`.
 //! - [`scan`]: the running ⊕ along an axis.
+//! - [`contract`]: `out[m, n] = epilogue(Σ over k of A[m, k] · B[k, n])`.
 //! - [`each`]: numbered tasks over buffers, for what is no map.
 //! - [`sort`]: rows of keys in order.
 //! - [`runs`]: rows with equal ids folded.
@@ -14,6 +15,7 @@
 //! parameters, so that one program serves many shapes.
 
 mod access;
+mod contract;
 mod each;
 mod graph;
 mod map;
@@ -30,6 +32,7 @@ use suanzi_backends::DeviceKind;
 use suanzi_codegen::{Kernel, Scalar};
 
 pub use access::index_width;
+pub(crate) use contract::{Contract, contract};
 pub(crate) use each::{By, Each};
 pub(crate) use map::map;
 pub(crate) use reduce::{Order, reduce};
@@ -46,6 +49,7 @@ pub(crate) struct Machine {
     pub units: u32,
     pub max_workgroup: u32,
     pub max_groups: [u32; 3],
+    pub shared_bytes: u32,
 }
 
 impl Machine {
@@ -56,6 +60,7 @@ impl Machine {
             units: caps.compute_units.max(1),
             max_workgroup: caps.max_workgroup,
             max_groups: caps.max_groups,
+            shared_bytes: caps.shared_bytes,
         }
     }
 
@@ -66,6 +71,7 @@ impl Machine {
             units: 8,
             max_workgroup: 1024,
             max_groups: [65_535; 3],
+            shared_bytes: 16 << 10,
         }
     }
 

@@ -161,7 +161,7 @@ impl Run<'_> {
             .map_err(|e| failed(self.name, self.expr, e))?;
         let leaves = graph.leaves.iter().filter_map(|leaf| match &leaf.source {
             Source::Memory(buffer) => buffer.as_ref(),
-            Source::Position => None,
+            Source::Position | Source::Given => None,
         });
         let mut args: Vec<Arg<'_>> = outs
             .iter()

@@ -157,7 +157,7 @@ impl Plan<'_> {
             .map_err(|e| failed(op.name, expr, e))?;
         let leaves = graph.leaves.iter().filter_map(|leaf| match &leaf.source {
             Source::Memory(buffer) => buffer.as_ref(),
-            Source::Position => None,
+            Source::Position | Source::Given => None,
         });
         let outs = outs.iter().map(|t| t.buffer());
         let buffers = outs.chain(folds).chain(leaves);

@@ -12,6 +12,7 @@ pub mod arithmetic;
 pub mod bitwise;
 pub mod call;
 pub mod cast;
+pub mod contract;
 pub mod create;
 pub mod index;
 pub mod layout;
@@ -37,6 +38,7 @@ pub mod functions {
     pub use super::arithmetic::functions::*;
     pub use super::bitwise::functions::*;
     pub use super::cast::functions::*;
+    pub use super::contract::functions::*;
     pub use super::create::functions::*;
     pub use super::index::functions::*;
     pub use super::layout::functions::*;
@@ -303,6 +305,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         layout::ROWS,
         resample::ROWS,
         quantise::ROWS,
+        contract::ROWS,
         random::ROWS,
         create::ROWS,
     ]

@@ -1,0 +1,282 @@
+//! The contract skeleton: `out[b.., m.., n] = epilogue(Σ over k of A[b.., m.., k..] · B[b.., k.., n])`.
+//!
+//! Operands are expressions, so that a transposition, a cast or a mask is a way to load and no pass
+//! over memory; several axes of m and k make a convolution's windows a strided view
+//! of its input. The epilogue is an expression on the sums, with other tensors in it: scaling, a bias, an
+//! activation, what C held before.
+//!
+//! One kernel ([`kernel`]) is built from one struct of parameters ([`tiles`]). On a CPU, B (and A where
+//! its rows do not lie well) is first packed into panels ([`pack`]).
+//!
+//! Sums are held in the accumulator's kind, k ascending in one chain of `fma` for each element: a device gives
+//! the same bits every time, and the error is at most `k · eps / 2 · Σ|a · b|`.
+
+mod kernel;
+mod pack;
+mod tiles;
+
+use super::access::{Scalars, Walk, index_width};
+use super::graph::{Graph, Node, Source};
+use super::{Machine, failed};
+use crate::error::{Error, Result};
+use crate::expr::{Expr, same_device};
+use crate::num::Num;
+use crate::shape::Space;
+use crate::table::compute_kind;
+use crate::tensor::Tensor;
+use suanzi_backends::Arg;
+use suanzi_codegen::Scalar;
+use suanzi_codegen::hash::stable_hash;
+use tiles::{Stage, Tiles};
+
+/// A contraction.
+pub(crate) struct Contract<'a> {
+    pub op: &'static str,
+    /// `[batch.., m.., k..]`
+    pub a: &'a Expr,
+    /// `[batch.., k.., n]`
+    pub b: &'a Expr,
+    /// Axes of the batch, of m and of k.
+    pub axes: [usize; 3],
+    /// Of the sums; they are held in its compute kind.
+    pub dtype: Scalar,
+    /// The result from the sums, an expression of their shape.
+    pub epilogue: &'a dyn Fn(Expr) -> Result<Expr>,
+}
+
+/// Everything that the kernel's text depends on.
+#[derive(Hash)]
+struct Shape<'a> {
+    skeleton: &'static str,
+    nodes: [&'a [Node]; 3],
+    /// Of the output and each side's leaves.
+    dtypes: Vec<Scalar>,
+    /// Of the output and the epilogue's leaves.
+    walks: Vec<Walk>,
+    /// Axes of the batch, of m and of k.
+    axes: [usize; 3],
+    /// A is in panels.
+    packed: bool,
+    /// Each operand's neighbours along k are neighbours: so are the items that stage it.
+    along_k: [bool; 2],
+    /// Neighbours along the last axis of k lie side by side.
+    dense: bool,
+    kind: Scalar,
+    index: Scalar,
+    tiles: Tiles,
+}
+
+/// One of the three operands: its graph, and how each of its leaves walks the axes.
+struct Side {
+    graph: Graph,
+    offsets: Vec<i64>,
+    batch: Vec<Vec<i64>>,
+    /// m of the output and A, k of B.
+    rows: Vec<Vec<i64>>,
+    /// n of the output and B, k of A.
+    columns: Vec<Vec<i64>>,
+}
+
+impl Side {
+    /// The leaves of a graph whose axes are the batch's, then the rows', then the columns'; before
+    /// them another operand's strides and offset.
+    fn new(graph: Graph, batch: usize, rows: usize, first: Option<(&[i64], i64)>) -> Side {
+        let leaves = graph.leaves.iter().map(|l| (&l.strides[..], l.offset));
+        let all: Vec<(Vec<i64>, i64)> = first
+            .into_iter()
+            .chain(leaves)
+            .map(|(s, o)| (s.to_vec(), o))
+            .collect();
+        let cut = |from: usize, to: usize| all.iter().map(|(s, _)| s[from..to].to_vec()).collect();
+        let rank = graph.shape.len();
+        Side {
+            offsets: all.iter().map(|(_, o)| *o).collect(),
+            batch: cut(0, batch),
+            rows: cut(batch, batch + rows),
+            columns: cut(batch + rows, rank),
+            graph,
+        }
+    }
+
+    fn scalars(&self, index: Scalar) -> Scalars {
+        let mut p = Scalars::default();
+        for i in 0..self.offsets.len() {
+            p.index(("offset", i, 0), index, self.offsets[i]);
+            let words = [
+                ("batch", &self.batch),
+                ("row", &self.rows),
+                ("col", &self.columns),
+            ];
+            for (word, strides) in words {
+                for (axis, &s) in strides[i].iter().enumerate() {
+                    p.index((word, i, axis), index, s);
+                }
+            }
+        }
+        self.graph.declare(&mut p, index);
+        p
+    }
+}
+
+/// Merges axes that two or three sides walk as one, in place; at least one axis is left.
+fn collapse(dims: &[usize], sides: Vec<&mut Vec<Vec<i64>>>) -> Vec<usize> {
+    let strides = sides.iter().flat_map(|s| s.iter().cloned()).collect();
+    let dims = dims.to_vec();
+    let mut space = Space { dims, strides }.collapse();
+    if space.dims.is_empty() {
+        space.dims.push(1);
+        space.strides.iter_mut().for_each(|s| s.push(0));
+    }
+    let mut strides = space.strides.into_iter();
+    for side in sides {
+        let count = side.len();
+        *side = strides.by_ref().take(count).collect();
+    }
+    space.dims
+}
+
+/// Runs a contraction; the result is contiguous.
+pub(crate) fn contract(c: &Contract<'_>) -> Result<Tensor> {
+    let [nb, nm, nk] = c.axes;
+    let (a_dims, n) = (c.a.shape(), &c.b.shape()[nb + nk..]);
+    let ctx = c.a.context(c.op)?;
+    same_device(c.op, &ctx, &c.b.context(c.op)?)?;
+    let k_dims = &a_dims[nb + nm..];
+    let k: usize = k_dims.iter().product();
+    let shape = [&a_dims[..nb + nm], n].concat();
+    if crate::shape::checked_numel(&shape).is_none() {
+        return Err(Error::shape(c.op, [&shape[..]], "too many elements"));
+    }
+    let epilogue = (c.epilogue)(Expr::given(&ctx, c.dtype, &shape))?;
+    same_device(c.op, &ctx, &epilogue.context(c.op)?)?;
+    if epilogue.shape() != shape {
+        let why = "the epilogue changes the shape";
+        return Err(Error::shape(c.op, [&shape[..], epilogue.shape()], why));
+    }
+    let dtype = epilogue.dtype();
+    let out = &Tensor::empty(&ctx, dtype, &shape)?;
+    if out.numel() == 0 {
+        return Ok(out.clone());
+    }
+    if k == 0 {
+        let zero = Expr::fill(&ctx, c.dtype, &shape, Num::from_bits(c.dtype, 0));
+        (c.epilogue)(zero)?.eval_into(out)?;
+        return Ok(out.clone());
+    }
+    let (machine, kind) = (Machine::of(out), compute_kind(c.dtype));
+    let m: usize = out.shape()[nb..nb + nm].iter().product();
+    let n = out.shape()[nb + nm];
+    let tiles = Tiles::choose(machine, kind, m, n);
+    let mut a = c.a.cast(kind, suanzi_codegen::ir::CastMode::Saturate);
+    let mut b = c.b.cast(kind, suanzi_codegen::ir::CastMode::Saturate);
+    let mut packed = false;
+    // Panels stay until the kernel has been recorded.
+    if let Stage::Panels { .. } = tiles.stage {
+        b = pack::columns(&b, nb, tiles.columns() as usize)?;
+        packed = nm == 1 && !pack::lies_well(&a, nb, kind);
+        a = match packed {
+            true => pack::rows(&a, nb, tiles.rows() as usize)?,
+            false => a.eval()?.expr(),
+        };
+    }
+    let graphs = [Graph::new(&epilogue), Graph::new(&a), Graph::new(&b)];
+    let index = {
+        let own = (out.shape(), out.strides(), out.offset() as i64);
+        let wide = |g: &Graph| g.index_width([own]) == Scalar::U64;
+        let sizes = [m, n, k].iter().any(|&d| d >= 1 << 31);
+        match tiles.stage {
+            // Constant offsets are folded into addresses only where indices do not wrap before.
+            Stage::Panels { .. } => Scalar::U64,
+            _ if sizes || graphs.iter().any(wide) => Scalar::U64,
+            _ => index_width([own]),
+        }
+    };
+    let [e, a, b] = graphs;
+    let mut e = Side::new(e, nb, nm, Some((out.strides(), out.offset() as i64)));
+    let mut a = Side::new(a, nb, if packed { 2 } else { nm }, None);
+    let panels = matches!(tiles.stage, Stage::Panels { .. });
+    // Panels of B: the panel, k as one axis, the column in the panel.
+    let mut b = match panels {
+        true => Side::new(b, nb, 1, None),
+        false => Side::new(b, nb, nk, None),
+    };
+    let batch_dims = collapse(
+        &out.shape()[..nb],
+        vec![&mut e.batch, &mut a.batch, &mut b.batch],
+    );
+    let m_dims = match packed {
+        true => collapse(&out.shape()[nb..nb + nm], vec![&mut e.rows]),
+        false => collapse(&out.shape()[nb..nb + nm], vec![&mut e.rows, &mut a.rows]),
+    };
+    let k_dims = match panels {
+        true => collapse(k_dims, vec![&mut a.columns]),
+        false => collapse(k_dims, vec![&mut a.columns, &mut b.rows]),
+    };
+    let one = |side: &[Vec<i64>]| side.iter().all(|s| matches!(s.last(), Some(0 | 1)));
+    let along_k = [one(&a.columns), one(&b.rows) && !one(&b.columns)];
+    let walk = |i: usize| {
+        let strides = [&e.batch[i][..], &e.rows[i], &e.columns[i]].concat();
+        Walk::of(&strides, e.offsets[i], tiles.lanes)
+    };
+    let of = |g: &'_ Graph| g.leaves.iter().map(|l| l.dtype).collect::<Vec<_>>();
+    let shape = Shape {
+        skeleton: "contract",
+        nodes: [&e.graph.nodes, &a.graph.nodes, &b.graph.nodes],
+        dtypes: [vec![dtype], of(&e.graph), of(&a.graph), of(&b.graph)].concat(),
+        walks: (0..e.offsets.len()).map(walk).collect(),
+        axes: [batch_dims.len(), m_dims.len(), k_dims.len()],
+        packed,
+        along_k,
+        dense: a.columns.first().is_some_and(|s| s.last() == Some(&1)),
+        kind,
+        index,
+        tiles,
+    };
+
+    let mut p = Scalars::default();
+    for (i, count) in [m, n, k].into_iter().enumerate() {
+        p.index(("length", i, 0), index, count as i64);
+    }
+    for (word, dims) in [("batch", &batch_dims), ("m", &m_dims), ("k", &k_dims)] {
+        for (axis, &d) in dims.iter().enumerate() {
+            p.index((word, axis, 0), index, d as i64);
+        }
+    }
+    let along = |d: usize, by: u32| d.div_ceil(by as usize) as u64;
+    let (tm, tn) = (along(m, tiles.rows()), along(n, tiles.columns()));
+    let batches: u64 = batch_dims.iter().map(|&d| d as u64).product();
+    let tasks = batches * tm * tn;
+    // A CPU's item does some tiles one after the other, as long as all units have enough.
+    let run = match panels {
+        true => (tasks / (16 * u64::from(machine.units))).clamp(1, 16),
+        false => 1,
+    };
+    let kept = tiles.rows_kept(kind, k as u64).min(tm);
+    for (word, value) in [
+        ("tasks", tasks),
+        ("run", run),
+        ("kept", kept),
+        ("tm", tm),
+        ("tn", tn),
+    ] {
+        p.index((word, 0, 0), index, value as i64);
+    }
+    let lists = [p, e.scalars(index), a.scalars(index), b.scalars(index)];
+
+    let program = ctx
+        .program(stable_hash(&shape), &mut || {
+            Ok(kernel::build(c.op, [&e, &a, &b], &shape, &lists)?)
+        })
+        .map_err(|x| failed(c.op, &epilogue, x))?;
+    let mut args = vec![Arg::Buffer(out.buffer().memory())];
+    for leaf in [&e, &a, &b].into_iter().flat_map(|side| &side.graph.leaves) {
+        if let Source::Memory(Some(buffer)) = &leaf.source {
+            args.push(Arg::Buffer(buffer.memory()));
+        }
+    }
+    let scalars = lists.iter().flat_map(|l| &l.0);
+    args.extend(scalars.map(|(_, c)| Arg::Scalar(*c)));
+    ctx.launch(c.op, &program, machine.grid(tasks.div_ceil(run)), &args)
+        .map_err(|x| failed(c.op, &epilogue, x))?;
+    Ok(out.clone())
+}

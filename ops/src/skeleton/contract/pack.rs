@@ -1,0 +1,101 @@
+//! Packing operands into panels: strided copies, so that the map skeleton does them.
+//!
+//! A panel holds the rows of a tile (or its columns) side by side for each step along k, so that a
+//! CPU's kernel reads both operands forwards. What is missing in the last panel is left as it is:
+//! it goes only into elements of C that are never written.
+
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::shape::contiguous_strides;
+use crate::tensor::Tensor;
+use suanzi_codegen::Scalar;
+
+/// Whether a kernel may read an operand `[batch.., m, k..]` where it lies: nothing is computed on
+/// the way, and steps along k are near each other.
+pub fn lies_well(a: &Expr, batch: usize, kind: Scalar) -> bool {
+    let near = |t: &Tensor| t.dtype() == kind && matches!(t.strides()[batch + 1..], [1]);
+    a.tensor().is_some_and(near)
+}
+
+/// `[batch.., m, k..]` as `[batch.., panel, row, k..]`: rows of a panel are side by side.
+pub fn rows(a: &Expr, batch: usize, width: usize) -> Result<Expr> {
+    let panels = panels(a, batch, batch, width)?;
+    // From [batch.., panel, k.., row].
+    let rank = panels.shape().len() as i64;
+    let (first, last) = (batch as i64 + 1, rank - 1);
+    let order: Vec<i64> = (0..first).chain([last]).chain(first..last).collect();
+    Ok(panels.permute(&order)?.expr())
+}
+
+/// `[batch.., k.., n]` as `[batch.., panel, k · column]`.
+pub fn columns(b: &Expr, batch: usize, width: usize) -> Result<Expr> {
+    let axis = b.shape().len() - 1;
+    let panels = panels(b, batch, axis, width)?;
+    let inner: usize = panels.shape()[batch + 1..].iter().product();
+    let shape = [&panels.shape()[..=batch], &[inner]].concat();
+    let strides = [&panels.strides()[..=batch], &[1]].concat();
+    Ok(panels.as_strided(&shape, &strides, 0)?.expr())
+}
+
+/// `[batch.., panel, others.., element]` of one axis; axes of the batch along which the operand is
+/// repeated are packed once and repeated again.
+fn panels(from: &Expr, batch: usize, axis: usize, width: usize) -> Result<Tensor> {
+    let dtype = from.dtype();
+    let mut view = match from.converted() {
+        Some(t) => t.clone(),
+        None => from.eval()?,
+    };
+    let full = view.shape().to_vec();
+    for repeated in 0..batch {
+        if view.strides()[repeated] == 0 && view.shape()[repeated] > 1 {
+            view = view.slice(repeated as i64, 0, 1, 1)?;
+        }
+    }
+    let length = view.shape()[axis];
+    let others: Vec<usize> = (batch..view.shape().len()).filter(|&a| a != axis).collect();
+    let dims = |axes: &[usize]| axes.iter().map(|&a| view.shape()[a]).collect::<Vec<_>>();
+    let shape = [
+        &view.shape()[..batch],
+        &[length.div_ceil(width)],
+        &dims(&others),
+        &[width],
+    ]
+    .concat();
+    let panels = Tensor::empty(view.context(), dtype, &shape)?;
+    let whole = length / width;
+    let (at, last) = (batch as i64, shape.len() as i64 - 1);
+    let copy = |from: Tensor, to: Tensor| -> Result<()> {
+        from.expr()
+            .cast(dtype, suanzi_codegen::ir::CastMode::Saturate)
+            .eval_into(&to)
+    };
+    // [batch.., others.., axis..] in the order of the panels.
+    let mut order: Vec<i64> = (0..at).collect();
+    if whole > 0 {
+        let cut = view.slice(axis as i64, 0, (whole * width) as i64, 1)?;
+        let cut = cut.unfold_axis(axis as i64, &[whole, width])?;
+        // Axes behind the unfolded one have moved by one.
+        order.push(axis as i64);
+        order.extend(others.iter().map(|&a| (a + usize::from(a > axis)) as i64));
+        order.push(axis as i64 + 1);
+        copy(cut.permute(&order)?, panels.slice(at, 0, whole as i64, 1)?)?;
+    }
+    if !length.is_multiple_of(width) {
+        let rest = (length - whole * width) as i64;
+        let cut = view.slice(axis as i64, (whole * width) as i64, i64::MAX, 1)?;
+        let mut order: Vec<i64> = (0..at).collect();
+        order.extend(others.iter().map(|&a| a as i64));
+        order.push(axis as i64);
+        let to = panels.slice(at, whole as i64, i64::MAX, 1)?;
+        let to = to.slice(last, 0, rest, 1)?;
+        copy(cut.permute(&order)?.unsqueeze(at)?, to)?;
+    }
+    let mut strides = contiguous_strides(&shape);
+    let mut shape = shape;
+    for repeated in 0..batch {
+        if shape[repeated] != full[repeated] {
+            (shape[repeated], strides[repeated]) = (full[repeated], 0);
+        }
+    }
+    panels.as_strided(&shape, &strides, 0)
+}

@@ -1,0 +1,180 @@
+//! How a contraction is cut: one struct of parameters for both ends of the range of machines.
+//!
+//! On a CPU a work-group is one item that holds a tile of C in registers and reads its operands
+//! from packed panels; on a GPU a group of items stages blocks of both operands in shared memory.
+//! The kernel is the same but for where the operands of a step come from ([`Stage`]).
+
+use super::super::Machine;
+use suanzi_backends::DeviceKind;
+use suanzi_codegen::Scalar;
+
+/// The parameters of a contraction's kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tiles {
+    /// Work-items of a group along m and along n.
+    pub group: [u32; 2],
+    /// Rows of an item.
+    pub mr: u32,
+    /// Vectors of an item along n,
+    pub nr: u32,
+    /// of this many lanes each.
+    pub lanes: u8,
+    /// Where the operands of a step come from.
+    pub stage: Stage,
+}
+
+/// Where the operands of a step along k come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// From memory: B in panels of the tile's width, A in panels of its height or where it lies.
+    Panels {
+        /// Steps along k in one turn of the loop.
+        unroll: u32,
+    },
+    /// From shared memory, staged by the group.
+    Shared {
+        /// Steps along k that are staged at once.
+        kc: u32,
+        /// Elements added to a row of shared memory, so that its columns are in different banks.
+        pad: u32,
+    },
+}
+
+/// Tiles for GPUs, best first: items along m and n, rows and vectors of an item, depth. The last
+/// one fits 64 items and 16 KiB for every kind.
+const GPU: [([u32; 2], u32, u32, u32); 3] =
+    [([16, 16], 8, 2, 8), ([16, 16], 4, 1, 16), ([8, 8], 4, 1, 8)];
+
+/// Row tiles of a CPU that are done with one panel of B before the next one: their rows stay in the
+/// second-level cache.
+const ROWS_KEPT: u64 = 512 << 10;
+
+impl Tiles {
+    /// For a machine, the kind that sums are held in, and the lengths of m and n.
+    pub fn choose(machine: Machine, kind: Scalar, m: usize, n: usize) -> Tiles {
+        let pow2 = |n: usize, most: usize| n.next_power_of_two().min(most) as u32;
+        match machine.kind {
+            DeviceKind::Cpu => {
+                let lanes = pow2(n, 64 / kind.bytes().max(4));
+                Tiles {
+                    group: [1, 1],
+                    mr: if m >= CPU_ROWS {
+                        CPU_ROWS as u32
+                    } else {
+                        pow2(m, 8)
+                    },
+                    nr: if n > lanes as usize { 2 } else { 1 },
+                    lanes: lanes as u8,
+                    stage: Stage::Panels { unroll: 2 },
+                }
+            }
+            DeviceKind::Gpu => {
+                let tiles = GPU.map(|(group, mr, nr, kc)| Tiles {
+                    group,
+                    mr,
+                    nr,
+                    lanes: 4,
+                    stage: Stage::Shared { kc, pad: 4 },
+                });
+                let [.., least] = tiles;
+                let fits = |t: &Tiles| {
+                    t.items() <= machine.max_workgroup
+                        && t.shared_bytes(kind) <= machine.shared_bytes
+                        && t.rows() as usize <= m.next_power_of_two()
+                        && t.columns() as usize <= n.next_power_of_two()
+                };
+                tiles.into_iter().find(fits).unwrap_or(least)
+            }
+            DeviceKind::Interpreter => Tiles {
+                group: [pow2(m, 32), pow2(n, 32)],
+                mr: 1,
+                nr: 1,
+                lanes: 1,
+                stage: Stage::Shared { kc: 16, pad: 1 },
+            },
+        }
+    }
+
+    /// Work-items of a group.
+    pub fn items(&self) -> u32 {
+        self.group[0] * self.group[1]
+    }
+
+    /// Rows of a group.
+    pub fn rows(&self) -> u32 {
+        self.group[0] * self.mr
+    }
+
+    /// Columns of a group.
+    pub fn columns(&self) -> u32 {
+        self.group[1] * self.nr * u32::from(self.lanes)
+    }
+
+    /// Elements of shared memory from one step along k to the next, of A and of B.
+    pub fn pitches(&self) -> [u32; 2] {
+        match self.stage {
+            Stage::Panels { .. } => [0, 0],
+            Stage::Shared { pad, .. } => [self.rows() + pad, self.columns() + pad],
+        }
+    }
+
+    /// Shared memory of a group.
+    pub fn shared_bytes(&self, kind: Scalar) -> u32 {
+        match self.stage {
+            Stage::Panels { .. } => 0,
+            Stage::Shared { kc, .. } => {
+                kc * self.pitches().iter().sum::<u32>() * kind.bytes() as u32
+            }
+        }
+    }
+
+    /// Row tiles that are done with one panel of B before the next one.
+    pub fn rows_kept(&self, kind: Scalar, k: u64) -> u64 {
+        let bytes = u64::from(self.rows()) * k.max(1) * kind.bytes() as u64;
+        match self.stage {
+            Stage::Panels { .. } => (ROWS_KEPT / bytes).max(1),
+            Stage::Shared { .. } => 8,
+        }
+    }
+}
+
+/// Rows that a CPU's item holds in registers, with two vectors of each.
+const CPU_ROWS: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(kind: DeviceKind, max_workgroup: u32) -> Machine {
+        Machine {
+            max_workgroup,
+            ..Machine::usual(kind)
+        }
+    }
+
+    #[test]
+    fn every_kind_fits_the_smallest_gpu() {
+        for kind in [Scalar::F32, Scalar::F64, Scalar::I32, Scalar::I64] {
+            let t = Tiles::choose(machine(DeviceKind::Gpu, 64), kind, 4096, 4096);
+            assert!(t.items() <= 64 && t.shared_bytes(kind) <= 16 << 10, "{t:?}");
+        }
+        let large = Tiles::choose(machine(DeviceKind::Gpu, 256), Scalar::F32, 4096, 4096);
+        assert_eq!((large.rows(), large.columns()), (128, 128));
+        assert!(large.shared_bytes(Scalar::F32) <= 16 << 10);
+    }
+
+    #[test]
+    fn vectors_in_shared_memory_are_aligned() {
+        for (group, mr, nr, kc) in GPU {
+            let stage = Stage::Shared { kc, pad: 4 };
+            let t = Tiles {
+                group,
+                mr,
+                nr,
+                lanes: 4,
+                stage,
+            };
+            assert!(t.pitches()[1].is_multiple_of(4));
+        }
+    }
+}
