@@ -112,7 +112,11 @@ fn measure<T: Real>(bars: &mut Bars, ctx: &Context, peer: Option<&Peer>, n: usiz
     let speed = ours.against(&theirs, |ours, theirs| theirs / ours);
     bars.judge(&name, speed, "of OpenBLAS's speed", Bar::AtLeast(BAR));
     bars.note(&name, ours.against(&ours, |t, _| rate / t), "GFLOP/s");
-    bars.note("OpenBLAS", theirs.against(&theirs, |t, _| rate / t), "GFLOP/s");
+    bars.note(
+        "OpenBLAS",
+        theirs.against(&theirs, |t, _| rate / t),
+        "GFLOP/s",
+    );
     Ok(())
 }
 
@@ -153,7 +157,20 @@ fn check<T: Real>(what: &str, n: usize, a: &[T], b: &[T], c: &[T]) -> Result<()>
 struct Peer(Library);
 
 type Gemm<T> = unsafe extern "C" fn(
-    c_int, c_int, c_int, c_int, c_int, c_int, T, *const T, c_int, *const T, c_int, T, *mut T, c_int,
+    c_int,
+    c_int,
+    c_int,
+    c_int,
+    c_int,
+    c_int,
+    T,
+    *const T,
+    c_int,
+    *const T,
+    c_int,
+    T,
+    *mut T,
+    c_int,
 );
 
 impl Peer {
