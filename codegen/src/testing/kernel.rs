@@ -226,6 +226,10 @@ impl Writer<'_> {
     }
 
     fn variable(&mut self, b: &mut Builder, ty: Type) {
+        let ty = match self.values.lasts(ty) {
+            true => ty,
+            false => ty.scalar.x(1),
+        };
         let init = self.values.any(b, ty);
         let init = self.values.at_rest(b, init);
         let id = b.var(init);

@@ -40,6 +40,8 @@ pub struct Spec {
     pub kinds: Vec<Scalar>,
     /// Whether 64-bit atomics may occur.
     pub atomic64: bool,
+    /// Whether vectors of bool may be used after a barrier that they came before.
+    pub lasting_masks: bool,
 }
 
 /// A kernel and a launch of it.
@@ -72,6 +74,7 @@ impl Spec {
             floats,
             kinds: Scalar::ALL.into_iter().filter(there).collect(),
             atomic64: target.atomic64,
+            lasting_masks: true,
         }
     }
 

@@ -180,8 +180,15 @@ impl Values<'_> {
         let ty = b.ty(value);
         let grid = if self.exact() { grid } else { AT_REST };
         let known = Known { value, ty, grid };
-        self.pool.push(known);
+        if self.lasts(ty) {
+            self.pool.push(known);
+        }
         known
+    }
+
+    /// Whether values of a type may be used later on, when a barrier may have come between.
+    pub fn lasts(&self, ty: Type) -> bool {
+        self.spec.lasting_masks || ty.scalar != Bool || ty.lanes == 1
     }
 
     /// A kind that may occur.
