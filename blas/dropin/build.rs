@@ -1,0 +1,12 @@
+//! Linker options of the shared library.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let bits = if std::env::var_os("CARGO_FEATURE_ILP64").is_some() { "64" } else { "" };
+    // Programs that ask for the distribution's library by name are content with this one.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libblas{bits}.so.3");
+    // Beside another BLAS in the process, calls inside this one stay inside.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-Bsymbolic-functions");
+    // Helper threads run its code: it is never unloaded.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+}

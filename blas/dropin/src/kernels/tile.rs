@@ -1,0 +1,333 @@
+//! The register tile under level 3: C += A·B for a few vectors of rows and a few columns, with all
+//! of C in registers. An instruction set is one row of a table: how many vectors, how many columns.
+//!
+//! A complex number stays two neighbouring lanes. A column of C has two accumulators: A times the
+//! real parts of B, and A times the imaginary ones. What is conjugated or exchanged among them is
+//! settled once, when the tile is finished.
+
+use super::simd::{Simd, Vector};
+use crate::scalar::Scalar;
+use num_traits::{One, Zero};
+
+/// Which elements of C are written. Element (i, j) of the tile is kept if `i <= j + d` (upper), or
+/// `i >= j + d` (lower).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    All,
+    Upper(isize),
+    Lower(isize),
+}
+
+/// C := alpha·A·B + beta·C for one tile. For beta = 0, C is not read. Steps are in elements.
+pub struct Tile<T> {
+    pub k: usize,
+    /// Rows are contiguous; `a_step` from one column to the next.
+    pub a: *const T,
+    pub a_step: isize,
+    /// A's columns have whole vectors that may be read (panels are filled up with zeros).
+    pub a_padded: bool,
+    /// `b_step` from one row to the next, `b_col` from one column to the next.
+    pub b: *const T,
+    pub b_step: isize,
+    pub b_col: isize,
+    pub conj_a: bool,
+    pub conj_b: bool,
+    /// Rows are contiguous.
+    pub c: *mut T,
+    pub ldc: isize,
+    pub rows: usize,
+    pub cols: usize,
+    pub alpha: T,
+    pub beta: T,
+    pub keep: Keep,
+}
+
+/// X := X·U⁻¹ for a panel X of whole vectors, and a small upper triangle.
+pub struct Solve<T> {
+    /// Columns are `mr` apart.
+    pub x: *mut T,
+    pub cols: usize,
+    /// Rows are `nr` apart; the diagonal holds the inverses.
+    pub u: *const T,
+}
+
+/// What an instruction set offers for elements of type `T`.
+pub struct Kernel<T> {
+    /// Rows of a tile.
+    pub mr: usize,
+    /// Columns of a tile.
+    pub nr: usize,
+    pub tile: unsafe fn(&Tile<T>),
+    pub solve: unsafe fn(&Solve<T>),
+    /// Copies `k` columns of `rows` contiguous elements, `step` apart, to columns of `mr` elements,
+    /// filled up with zeros.
+    pub pack: unsafe fn(k: usize, rows: usize, from: *const T, step: isize, to: *mut T),
+}
+
+type R<T> = <T as Scalar>::Real;
+
+/// x·t for complex lanes, or for real ones.
+#[inline(always)]
+unsafe fn times<T: Scalar, V: Vector<R<T>>>(x: V, t: T) -> V {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let own = x.mul(V::splat(t.re()));
+        if T::COMPLEX { x.swap().madd(V::alternate(-t.im(), t.im()), own) } else { own }
+    }
+}
+
+/// x·t + c.
+#[inline(always)]
+unsafe fn times_add<T: Scalar, V: Vector<R<T>>>(x: V, t: T, c: V) -> V {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let own = x.madd(V::splat(t.re()), c);
+        if T::COMPLEX { x.swap().madd(V::alternate(-t.im(), t.im()), own) } else { own }
+    }
+}
+
+/// The tile with as few vectors as its rows need.
+#[inline(always)]
+unsafe fn tile<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize, const NR: usize>(t: &Tile<T>) {
+    let reals = t.rows * PARTS;
+    let edge = !t.a_padded && !reals.is_multiple_of(V::LANES);
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (reals.div_ceil(V::LANES), edge) {
+            (1, true) => body::<T, V, PARTS, 1, NR, true>(t),
+            (1, false) => body::<T, V, PARTS, 1, NR, false>(t),
+            (2, true) if MV > 2 => body::<T, V, PARTS, 2, NR, true>(t),
+            (2, false) if MV > 2 => body::<T, V, PARTS, 2, NR, false>(t),
+            (_, true) => body::<T, V, PARTS, MV, NR, true>(t),
+            (_, false) => body::<T, V, PARTS, MV, NR, false>(t),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn body<
+    T: Scalar,
+    V: Vector<R<T>>,
+    const PARTS: usize,
+    const MV: usize,
+    const NR: usize,
+    const EDGE: bool,
+>(
+    t: &Tile<T>,
+) {
+    let parts = PARTS as isize;
+    let reals = t.rows * PARTS;
+    // SAFETY: columns beyond `cols` repeat the last one, rows beyond `rows` are masked or padded.
+    unsafe {
+        let zero = V::splat(<R<T> as Zero>::zero());
+        let mut acc = [[[zero; MV]; PARTS]; NR];
+        let mut b = [t.b.cast::<R<T>>(); NR];
+        for (j, b) in b.iter_mut().enumerate() {
+            *b = b.offset(j.min(t.cols - 1) as isize * t.b_col * parts);
+        }
+        let mut a = t.a.cast::<R<T>>();
+        let (a_step, b_step) = (t.a_step * parts, t.b_step * parts);
+        let mut at = 0;
+        for _ in 0..t.k {
+            let mut av = [zero; MV];
+            for v in 0..MV {
+                let p = a.add(v * V::LANES);
+                av[v] = if EDGE && v == MV - 1 {
+                    V::load_part(p, 0, reals - v * V::LANES)
+                } else {
+                    V::load(p)
+                };
+            }
+            for j in 0..NR {
+                for h in 0..PARTS {
+                    let s = V::splat(*b[j].offset(at + h as isize));
+                    for v in 0..MV {
+                        acc[j][h][v] = av[v].madd(s, acc[j][h][v]);
+                    }
+                }
+            }
+            a = a.offset(a_step);
+            at += b_step;
+        }
+        for j in 0..NR {
+            if j < t.cols {
+                finish::<T, V, PARTS, MV>(t, j, &acc[j]);
+            }
+        }
+    }
+}
+
+/// Column `j` of C from its accumulators.
+#[inline(always)]
+unsafe fn finish<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize>(
+    t: &Tile<T>,
+    j: usize,
+    acc: &[[V; MV]; PARTS],
+) {
+    let one = <R<T> as One>::one();
+    let sign = |minus: bool| if minus { -one } else { one };
+    // SAFETY: only kept elements of rows below `rows` are read and written.
+    unsafe {
+        let c = t.c.offset(j as isize * t.ldc).cast::<R<T>>();
+        let last = t.rows as isize;
+        let (lo, hi) = match t.keep {
+            Keep::All => (0, last),
+            Keep::Upper(d) => (0, (j as isize + d + 1).clamp(0, last)),
+            Keep::Lower(d) => ((j as isize + d).clamp(0, last), last),
+        };
+        let (lo, hi) = (lo as usize * PARTS, hi as usize * PARTS);
+        for v in 0..MV {
+            let mut s = acc[0][v];
+            if PARTS == 2 {
+                let own = V::alternate(one, sign(t.conj_a));
+                let other = V::alternate(sign(t.conj_a == t.conj_b), sign(t.conj_b));
+                s = acc[PARTS - 1][v].swap().madd(other, s.mul(own));
+            }
+            s = times(s, t.alpha);
+            let from = v * V::LANES;
+            let p = c.add(from);
+            let part = (lo.saturating_sub(from), hi.saturating_sub(from));
+            if part.0 == 0 && part.1 >= V::LANES {
+                if !t.beta.is_zero() {
+                    s = times_add(V::load(p), t.beta, s);
+                }
+                s.store(p);
+            } else if part.0 < part.1 {
+                if !t.beta.is_zero() {
+                    s = times_add(V::load_part(p, part.0, part.1), t.beta, s);
+                }
+                s.store_part(p, part.0, part.1);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn solve<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize, const NR: usize>(s: &Solve<T>) {
+    let column = MV * V::LANES;
+    // SAFETY: the caller's promise; columns from `cols` on are not touched.
+    unsafe {
+        let mut x = [[V::splat(<R<T> as Zero>::zero()); MV]; NR];
+        let p = s.x.cast::<R<T>>();
+        for j in 0..NR {
+            if j < s.cols {
+                for v in 0..MV {
+                    x[j][v] = V::load(p.add(j * column + v * V::LANES));
+                }
+            }
+        }
+        for j in 0..NR {
+            if j < s.cols {
+                for v in 0..MV {
+                    x[j][v] = times(x[j][v], *s.u.add(j * NR + j));
+                    x[j][v].store(p.add(j * column + v * V::LANES));
+                }
+                for l in j + 1..NR {
+                    let u = -*s.u.add(j * NR + l);
+                    for v in 0..MV {
+                        x[l][v] = times_add(x[j][v], u, x[l][v]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn pack<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize>(
+    k: usize,
+    rows: usize,
+    from: *const T,
+    step: isize,
+    to: *mut T,
+) {
+    let reals = rows * PARTS;
+    // SAFETY: the caller's promise; rows from `rows` on are not read.
+    unsafe {
+        let (mut from, mut to) = (from.cast::<R<T>>(), to.cast::<R<T>>());
+        for _ in 0..k {
+            for v in 0..MV {
+                let at = v * V::LANES;
+                let x = if reals >= at + V::LANES {
+                    V::load(from.add(at))
+                } else {
+                    V::load_part(from.wrapping_add(at), 0, reals.saturating_sub(at))
+                };
+                x.store(to.add(at));
+            }
+            from = from.offset(step * PARTS as isize);
+            to = to.add(MV * V::LANES);
+        }
+    }
+}
+
+/// An instruction set's row: its vectors, its features; for real and for complex elements the
+/// vectors of rows and the columns of a tile.
+macro_rules! instruction_set {
+    ($isa:ident: $v:ident, $(#[$feature:meta])?, real $mv:literal x $nr:literal, complex $cmv:literal x $cnr:literal) => {
+        mod $isa {
+            use super::*;
+            type V<T> = <R<T> as Simd>::$v;
+
+            $(#[$feature])?
+            unsafe fn tile<T: Scalar>(t: &Tile<T>) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    if T::COMPLEX {
+                        super::tile::<T, V<T>, 2, $cmv, $cnr>(t)
+                    } else {
+                        super::tile::<T, V<T>, 1, $mv, $nr>(t)
+                    }
+                }
+            }
+            $(#[$feature])?
+            unsafe fn solve<T: Scalar>(s: &Solve<T>) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    if T::COMPLEX {
+                        super::solve::<T, V<T>, 2, $cmv, $cnr>(s)
+                    } else {
+                        super::solve::<T, V<T>, 1, $mv, $nr>(s)
+                    }
+                }
+            }
+            $(#[$feature])?
+            unsafe fn pack<T: Scalar>(k: usize, rows: usize, from: *const T, step: isize, to: *mut T) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    if T::COMPLEX {
+                        super::pack::<T, V<T>, 2, $cmv>(k, rows, from, step, to)
+                    } else {
+                        super::pack::<T, V<T>, 1, $mv>(k, rows, from, step, to)
+                    }
+                }
+            }
+            pub fn kernel<T: Scalar>() -> Kernel<T> {
+                let lanes = <V<T> as Vector<R<T>>>::LANES;
+                let (mr, nr) = if T::COMPLEX { ($cmv * lanes / 2, $cnr) } else { ($mv * lanes, $nr) };
+                Kernel { mr, nr, tile: tile::<T>, solve: solve::<T>, pack: pack::<T> }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+instruction_set!(avx512: V512, #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")],
+    real 3 x 8, complex 2 x 6);
+#[cfg(target_arch = "x86_64")]
+instruction_set!(avx2: V256, #[target_feature(enable = "avx2,fma")], real 3 x 4, complex 1 x 6);
+instruction_set!(portable: V, , real 2 x 4, complex 1 x 4);
+
+impl<T: Scalar> Kernel<T> {
+    /// Of this processor.
+    #[inline(always)]
+    pub fn get() -> Self {
+        match super::level() {
+            #[cfg(target_arch = "x86_64")]
+            super::AVX512 => avx512::kernel(),
+            #[cfg(target_arch = "x86_64")]
+            super::AVX2 => avx2::kernel(),
+            _ => portable::kernel(),
+        }
+    }
+}

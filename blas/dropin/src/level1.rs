@@ -1,0 +1,308 @@
+//! Level 1 on the host: vectors of any increment. Contiguous ones go to the kernels; others are
+//! walked, in the reference's order, so that increments of zero mean what they mean there.
+
+use crate::args::start;
+use crate::kernels;
+use crate::scalar::{Real, Scalar};
+use crate::{Int, parallel};
+use num_traits::{Float, One, Zero};
+
+/// The element where a vector with this increment begins.
+///
+/// # Safety
+/// The vector has `n` elements at this increment.
+unsafe fn first<T>(x: *const T, n: usize, inc: Int) -> *mut T {
+    // SAFETY: the caller's promise.
+    unsafe { x.cast_mut().offset(start(n, inc)) }
+}
+
+/// Calls `f` with the addresses of each pair of elements, in order.
+///
+/// # Safety
+/// Both vectors have `n` elements at their increments.
+#[inline(always)]
+unsafe fn pairs<T>(
+    n: usize,
+    x: *const T,
+    incx: Int,
+    y: *const T,
+    incy: Int,
+    mut f: impl FnMut(*mut T, *mut T),
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (x, y) = (first(x, n, incx), first(y, n, incy));
+        for i in 0..n as isize {
+            f(x.offset(i * incx as isize), y.offset(i * incy as isize));
+        }
+    }
+}
+
+pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T, incy: Int) {
+    if a.abs1().is_zero() {
+        return;
+    }
+    // SAFETY: the caller's vectors have these increments.
+    unsafe {
+        if incx == 1 && incy == 1 {
+            let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
+            parallel::ranges(n, size_of::<T>(), |i, m| kernels::axpy(m, a, x.at(i), y.at(i)));
+        } else {
+            pairs(n, x, incx, y, incy, |x, y| *y += a * *x);
+        }
+    }
+}
+
+pub unsafe fn dot<T: Scalar>(
+    n: usize,
+    x: *const T,
+    incx: Int,
+    y: *const T,
+    incy: Int,
+    conj: bool,
+) -> T {
+    // SAFETY: the caller's vectors have these increments.
+    unsafe {
+        if incx == 1 && incy == 1 {
+            let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y.cast_mut()));
+            return parallel::sum::<T, T>(n, |i, m| kernels::dot(m, x.at(i), y.at(i), conj));
+        }
+        let mut s = T::zero();
+        pairs(n, x, incx, y, incy, |x, y| s += (*x).conj_if(conj) * *y);
+        s
+    }
+}
+
+/// The sum of products in f64, on top of `s`.
+pub unsafe fn dot_wide(
+    n: usize,
+    mut s: f64,
+    x: *const f32,
+    incx: Int,
+    y: *const f32,
+    incy: Int,
+) -> f64 {
+    // SAFETY: the caller's vectors have these increments.
+    unsafe { pairs(n, x, incx, y, incy, |x, y| s += f64::from(*x) * f64::from(*y)) };
+    s
+}
+
+pub unsafe fn copy<T: Scalar>(n: usize, x: *const T, incx: Int, y: *mut T, incy: Int) {
+    // SAFETY: the caller's vectors have these increments.
+    unsafe {
+        if incx == 1 && incy == 1 {
+            let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
+            parallel::ranges(n, size_of::<T>(), |i, m| x.at(i).copy_to(y.at(i), m));
+        } else {
+            pairs(n, x, incx, y, incy, |x, y| *y = *x);
+        }
+    }
+}
+
+pub unsafe fn swap<T: Scalar>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: Int) {
+    // SAFETY: the caller's vectors have these increments.
+    unsafe { pairs(n, x, incx, y, incy, |x, y| std::ptr::swap(x, y)) }
+}
+
+/// x := a·x for a scalar, or a real number, of the vector's precision.
+pub unsafe fn scal<T: Scalar>(n: usize, a: T, x: *mut T, incx: Int) {
+    if incx <= 0 {
+        return;
+    }
+    // SAFETY: the caller's vector has this increment.
+    unsafe {
+        if incx == 1 {
+            let x = parallel::Shared(x);
+            parallel::ranges(n, size_of::<T>(), |i, m| kernels::scale(m, a, x.at(i)));
+        } else {
+            for i in 0..n {
+                *x.add(i * incx as usize) *= a;
+            }
+        }
+    }
+}
+
+pub unsafe fn scal_real<T: Scalar>(n: usize, a: T::Real, x: *mut T, incx: Int) {
+    if incx <= 0 {
+        return;
+    }
+    // SAFETY: the caller's vector has this increment; two reals make a complex number.
+    unsafe {
+        if incx == 1 && T::COMPLEX {
+            scal(2 * n, a, x.cast::<T::Real>(), 1);
+        } else {
+            for i in 0..n {
+                let x = x.add(i * incx as usize);
+                *x = (*x).scale(a);
+            }
+        }
+    }
+}
+
+pub unsafe fn asum<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
+    let mut s = <T::Real as Zero>::zero();
+    if incx <= 0 {
+        return s;
+    }
+    // SAFETY: the caller's vector has this increment; two reals make a complex number.
+    unsafe {
+        if incx == 1 {
+            let reals = if T::COMPLEX { 2 * n } else { n };
+            let x = parallel::Shared(x.cast::<T::Real>().cast_mut());
+            return parallel::sum::<T::Real, T::Real>(reals, |i, m| kernels::abs_sum(m, x.at(i)));
+        }
+        for i in 0..n {
+            s += (*x.add(i * incx as usize)).abs1();
+        }
+    }
+    s
+}
+
+/// The square root of the sum of squares, without overflow on the way.
+pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
+    // Squares of f32 cannot leave f64's range; squares of f64 can, and then are scaled.
+    let wide = |r: T::Real| num_traits::cast::<T::Real, f64>(r).unwrap_or(f64::NAN);
+    let back = |r: f64| num_traits::cast::<f64, T::Real>(r).unwrap_or(T::Real::nan());
+    // SAFETY: the caller's vector has this increment; two reals make a complex number.
+    unsafe {
+        let x = first(x, n, incx);
+        let s = if incx == 1 {
+            let reals = if T::COMPLEX { 2 * n } else { n };
+            let x = parallel::Shared(x.cast::<T::Real>());
+            parallel::sum::<T::Real, f64>(reals, |i, m| kernels::squares(m, x.at(i)))
+        } else {
+            let mut s = 0.0;
+            for i in 0..n as isize {
+                let v = *x.offset(i * incx as isize);
+                s += wide(v.re()).powi(2) + wide(v.im()).powi(2);
+            }
+            s
+        };
+        let small = f64::MIN_POSITIVE / f64::EPSILON * (2 * n).max(1) as f64;
+        if size_of::<T::Real>() == 4 || (s > small && s < f64::INFINITY) {
+            return back(s.sqrt());
+        }
+        let (mut scale, mut sum) = (0f64, 0f64);
+        for i in 0..n as isize {
+            let v = *x.offset(i * incx as isize);
+            for part in [wide(v.re()).abs(), wide(v.im()).abs()] {
+                if part.is_nan() {
+                    return T::Real::nan();
+                }
+                scale = scale.max(part);
+            }
+        }
+        if scale == 0.0 || scale.is_infinite() {
+            return back(scale);
+        }
+        // A power of two, in two factors since its inverse may not be a number.
+        let (half, exp) = (2f64, scale.log2().floor() as i32);
+        let (up, down) = (half.powi(-(exp / 2)), half.powi(-(exp - exp / 2)));
+        for i in 0..n as isize {
+            let v = *x.offset(i * incx as isize);
+            sum += (wide(v.re()) * up * down).powi(2) + (wide(v.im()) * up * down).powi(2);
+        }
+        back(sum.sqrt() / up / down)
+    }
+}
+
+/// The index, counted from 1, of the first of the largest elements; 0 if there is none.
+pub unsafe fn iamax<T: Scalar>(n: usize, x: *const T, incx: Int) -> usize {
+    if n == 0 || incx <= 0 {
+        return 0;
+    }
+    // SAFETY: the caller's vector has this increment.
+    unsafe {
+        let mut best = (*x).abs1();
+        let mut at = 0;
+        if best.is_nan() {
+            return 1; // nothing compares as larger
+        }
+        if incx == 1 {
+            /// Elements of which only the maximum is found; the last one that won is looked through.
+            const BLOCK: usize = 2048;
+            let mut block = None;
+            let mut i = 1;
+            while i < n {
+                let m = (n - i).min(BLOCK);
+                let found = kernels::abs_max(m, x.add(i), best);
+                if found > best {
+                    best = found;
+                    block = Some((i, m));
+                }
+                i += m;
+            }
+            if let Some((from, m)) = block {
+                let hit = |&i: &usize| (*x.add(i)).abs1() == best;
+                at = (from..from + m).find(hit).unwrap_or(from);
+            }
+        } else {
+            for i in 1..n {
+                let a = (*x.add(i * incx as usize)).abs1();
+                if a > best {
+                    (best, at) = (a, i);
+                }
+            }
+        }
+        at + 1
+    }
+}
+
+/// (x, y) := (c·x + s·y, c·y - s·x) with real c and s.
+pub unsafe fn rot<T: Scalar>(
+    n: usize,
+    x: *mut T,
+    incx: Int,
+    y: *mut T,
+    incy: Int,
+    c: T::Real,
+    s: T::Real,
+) {
+    // SAFETY: the caller's vectors have these increments; two reals make a complex number.
+    unsafe {
+        if incx == 1 && incy == 1 {
+            let reals = if T::COMPLEX { 2 * n } else { n };
+            return kernels::rotate(reals, x.cast(), y.cast(), [c, s, -s, c]);
+        }
+        pairs(n, x, incx, y, incy, |x, y| {
+            let (vx, vy) = (*x, *y);
+            *x = vx.scale(c) + vy.scale(s);
+            *y = vy.scale(c) - vx.scale(s);
+        });
+    }
+}
+
+/// The modified rotation whose first parameter says which elements of H are stored.
+pub unsafe fn rotm<T: Real>(
+    n: usize,
+    x: *mut T,
+    incx: Int,
+    y: *mut T,
+    incy: Int,
+    param: *const T,
+) {
+    let one = <T as One>::one();
+    // SAFETY: the caller's vectors have these increments; there are five parameters.
+    unsafe {
+        let p = param.cast::<[T; 5]>().read();
+        let flag = p[0];
+        // param holds h11, h21, h12, h22 after the flag.
+        let h = if flag + one + one == <T as Zero>::zero() {
+            return;
+        } else if flag < <T as Zero>::zero() {
+            [p[1], p[3], p[2], p[4]]
+        } else if flag == <T as Zero>::zero() {
+            [one, p[3], p[2], one]
+        } else {
+            [p[1], one, -one, p[4]]
+        };
+        if incx == 1 && incy == 1 {
+            return kernels::rotate(n, x, y, h);
+        }
+        pairs(n, x, incx, y, incy, |x, y| {
+            let (vx, vy) = (*x, *y);
+            *x = h[0] * vx + h[1] * vy;
+            *y = h[2] * vx + h[3] * vy;
+        });
+    }
+}

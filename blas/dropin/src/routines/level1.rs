@@ -1,0 +1,183 @@
+//! Level 1: there are no wrong arguments; `n` below 1 means nothing to do.
+
+use crate::Int;
+use crate::dispatch::{Entry, Place, place};
+use crate::scalar::{Real, Scalar};
+use crate::{level1, rotations};
+use num_traits::Zero;
+
+/// Asks where to compute on vectors of `n` elements; `n` as a size, or nothing.
+#[inline(always)]
+fn begin(entry: &'static Entry, n: Int) -> Option<usize> {
+    if n <= 0 {
+        return None;
+    }
+    match place(entry, [n as usize, 0, 0]) {
+        Place::Host => Some(n as usize),
+    }
+}
+
+#[inline(always)]
+pub unsafe fn axpy<T: Scalar>(e: &'static Entry, n: Int, alpha: T, x: *const T, incx: Int, y: *mut T, incy: Int) {
+    if let Some(n) = begin(e, n) {
+        // SAFETY: the caller's promise.
+        unsafe { level1::axpy(n, alpha, x, incx, y, incy) }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn copy<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int, y: *mut T, incy: Int) {
+    if let Some(n) = begin(e, n) {
+        // SAFETY: the caller's promise.
+        unsafe { level1::copy(n, x, incx, y, incy) }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn swap<T: Scalar>(e: &'static Entry, n: Int, x: *mut T, incx: Int, y: *mut T, incy: Int) {
+    if let Some(n) = begin(e, n) {
+        // SAFETY: the caller's promise.
+        unsafe { level1::swap(n, x, incx, y, incy) }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn scal<T: Scalar>(e: &'static Entry, n: Int, alpha: T, x: *mut T, incx: Int) {
+    if let Some(n) = begin(e, n) {
+        // SAFETY: the caller's promise.
+        unsafe { level1::scal(n, alpha, x, incx) }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn scal_real<T: Scalar>(e: &'static Entry, n: Int, alpha: T::Real, x: *mut T, incx: Int) {
+    if let Some(n) = begin(e, n) {
+        // SAFETY: the caller's promise.
+        unsafe { level1::scal_real(n, alpha, x, incx) }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn dotu<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int, y: *const T, incy: Int) -> T {
+    match begin(e, n) {
+        // SAFETY: the caller's promise.
+        Some(n) => unsafe { level1::dot(n, x, incx, y, incy, false) },
+        None => T::zero(),
+    }
+}
+
+#[inline(always)]
+pub unsafe fn dotc<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int, y: *const T, incy: Int) -> T {
+    match begin(e, n) {
+        // SAFETY: the caller's promise.
+        Some(n) => unsafe { level1::dot(n, x, incx, y, incy, true) },
+        None => T::zero(),
+    }
+}
+
+/// The product of `f32` vectors in `f64`. The type parameter is always `f32`.
+#[inline(always)]
+pub unsafe fn dsdot<T>(e: &'static Entry, n: Int, x: *const f32, incx: Int, y: *const f32, incy: Int) -> f64 {
+    match begin(e, n) {
+        // SAFETY: the caller's promise.
+        Some(n) => unsafe { level1::dot_wide(n, 0.0, x, incx, y, incy) },
+        None => 0.0,
+    }
+}
+
+/// The same on top of `b`, rounded to `f32`.
+#[inline(always)]
+pub unsafe fn sdsdot<T>(e: &'static Entry, n: Int, b: f32, x: *const f32, incx: Int, y: *const f32, incy: Int) -> f32 {
+    match begin(e, n) {
+        // SAFETY: the caller's promise.
+        Some(n) => unsafe { level1::dot_wide(n, b.into(), x, incx, y, incy) as f32 },
+        None => b,
+    }
+}
+
+#[inline(always)]
+pub unsafe fn asum<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> T::Real {
+    match begin(e, n) {
+        // SAFETY: the caller's promise.
+        Some(n) => unsafe { level1::asum(n, x, incx) },
+        None => <T::Real as Zero>::zero(),
+    }
+}
+
+#[inline(always)]
+pub unsafe fn nrm2<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> T::Real {
+    match begin(e, n) {
+        // SAFETY: the caller's promise.
+        Some(n) => unsafe { level1::nrm2(n, x, incx) },
+        None => <T::Real as Zero>::zero(),
+    }
+}
+
+/// Counted from 1; 0 for nothing.
+#[inline(always)]
+pub unsafe fn iamax<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> usize {
+    match begin(e, n) {
+        // SAFETY: the caller's promise.
+        Some(n) => unsafe { level1::iamax(n, x, incx) },
+        None => 0,
+    }
+}
+
+pub unsafe fn cabs1<T: Scalar>(_: &'static Entry, x: *const T) -> T::Real {
+    // SAFETY: the caller's promise.
+    unsafe { (*x).abs1() }
+}
+
+#[inline(always)]
+pub unsafe fn rot<T: Scalar>(
+    e: &'static Entry,
+    n: Int,
+    x: *mut T,
+    incx: Int,
+    y: *mut T,
+    incy: Int,
+    c: T::Real,
+    s: T::Real,
+) {
+    if let Some(n) = begin(e, n) {
+        // SAFETY: the caller's promise.
+        unsafe { level1::rot(n, x, incx, y, incy, c, s) }
+    }
+}
+
+#[inline(always)]
+pub unsafe fn rotm<T: Real>(e: &'static Entry, n: Int, x: *mut T, incx: Int, y: *mut T, incy: Int, param: *const T) {
+    if let Some(n) = begin(e, n) {
+        // SAFETY: the caller's promise.
+        unsafe { level1::rotm(n, x, incx, y, incy, param) }
+    }
+}
+
+pub unsafe fn rotg<T: Real>(_: &'static Entry, a: *mut T, b: *mut T, c: *mut T, s: *mut T) {
+    // SAFETY: the caller's promise. All is read before any of it is written.
+    unsafe {
+        let (mut va, mut vb, mut vc, mut vs) = (*a, *b, T::default(), T::default());
+        rotations::rotg(&mut va, &mut vb, &mut vc, &mut vs);
+        (*a, *b, *c, *s) = (va, vb, vc, vs);
+    }
+}
+
+pub unsafe fn rotg_complex<T: Scalar>(_: &'static Entry, a: *mut T, b: *const T, c: *mut T::Real, s: *mut T) {
+    // SAFETY: the caller's promise. All is read before any of it is written.
+    unsafe {
+        let (mut va, mut vc, mut vs) = (*a, <T::Real as Zero>::zero(), T::zero());
+        rotations::rotg_complex(&mut va, *b, &mut vc, &mut vs);
+        (*a, *c, *s) = (va, vc, vs);
+    }
+}
+
+pub unsafe fn rotmg<T: Real>(_: &'static Entry, d1: *mut T, d2: *mut T, x1: *mut T, y1: T, param: *mut T) {
+    // SAFETY: the caller's promise; there are five parameters. All is read before any of it is
+    // written.
+    unsafe {
+        let (mut v1, mut v2, mut vx, mut p) = (*d1, *d2, *x1, param.cast::<[T; 5]>().read());
+        rotations::rotmg(&mut v1, &mut v2, &mut vx, y1, &mut p);
+        (*d1, *d2, *x1) = (v1, v2, vx);
+        param.cast::<[T; 5]>().write(p);
+    }
+}

@@ -1,0 +1,490 @@
+//! Level 2: vectors are made contiguous, formats become columns (see `storage`).
+
+use super::least;
+use crate::Int;
+use crate::args::{Caller, Chosen, Diag, Op, Uplo};
+use crate::dispatch::{Place, place};
+use crate::level2;
+use crate::scalar::Scalar;
+use std::mem::swap;
+use crate::storage::{Band, Dense, Format, Triangle, scaled};
+
+/// Asks where to compute.
+#[inline(always)]
+fn begin(who: Caller, m: Int, n: Int) -> Place {
+    place(who.entry, [m as usize, n as usize, 0])
+}
+
+pub unsafe fn gemv<T: Scalar>(
+    who: Caller,
+    trans: Chosen<Op>,
+    mut m: Int,
+    mut n: Int,
+    alpha: T,
+    a: *const T,
+    lda: Int,
+    x: *const T,
+    incx: Int,
+    beta: T,
+    y: *mut T,
+    incy: Int,
+) -> Option<()> {
+    let mut op = who.choose(1, trans)?;
+    if who.row {
+        swap(&mut m, &mut n);
+        op = op.of_transposed();
+    }
+    who.check(&[(2, m >= 0), (3, n >= 0), (6, lda >= least(m)), (8, incx != 0), (11, incy != 0)])?;
+    if m == 0 || n == 0 || (alpha.is_zero() && beta.is_one()) {
+        return Some(());
+    }
+    let (m, n, lda) = (m as usize, n as usize, lda as usize);
+    let (lenx, leny) = if op.trans() { (m, n) } else { (n, m) };
+    match begin(who, m as Int, n as Int) {
+        // SAFETY: the arguments were checked, the rest is the caller's promise.
+        Place::Host => unsafe {
+            scaled(leny, beta, y, incy, |y| {
+                if !alpha.is_zero() {
+                    let x = Dense::new(lenx, x, incx);
+                    level2::gemv(op, m, n, alpha, a, lda, x.ptr(), y);
+                }
+            });
+        },
+    }
+    Some(())
+}
+
+pub unsafe fn gbmv<T: Scalar>(
+    who: Caller,
+    trans: Chosen<Op>,
+    mut m: Int,
+    mut n: Int,
+    mut kl: Int,
+    mut ku: Int,
+    alpha: T,
+    a: *const T,
+    lda: Int,
+    x: *const T,
+    incx: Int,
+    beta: T,
+    y: *mut T,
+    incy: Int,
+) -> Option<()> {
+    let mut op = who.choose(1, trans)?;
+    if who.row {
+        swap(&mut m, &mut n);
+        swap(&mut kl, &mut ku);
+        op = op.of_transposed();
+    }
+    who.check(&[
+        (2, m >= 0),
+        (3, n >= 0),
+        (4, kl >= 0),
+        (5, ku >= 0),
+        (8, lda > kl.saturating_add(ku)),
+        (10, incx != 0),
+        (13, incy != 0),
+    ])?;
+    if m == 0 || n == 0 || (alpha.is_zero() && beta.is_one()) {
+        return Some(());
+    }
+    let (m, n) = (m as usize, n as usize);
+    let (lenx, leny) = if op.trans() { (m, n) } else { (n, m) };
+    let band = Band { m, lda: lda as usize, kl: kl as usize, ku: ku as usize, a };
+    match begin(who, m as Int, n as Int) {
+        // SAFETY: the arguments were checked, the rest is the caller's promise.
+        Place::Host => unsafe {
+            scaled(leny, beta, y, incy, |y| {
+                if !alpha.is_zero() {
+                    let x = Dense::new(lenx, x, incx);
+                    level2::gbmv(op, n, alpha, band, x.ptr(), y);
+                }
+            });
+        },
+    }
+    Some(())
+}
+
+/// The three products with a symmetric (real) or Hermitian (complex) matrix: the checks of their
+/// own sizes and the format differ, and the positions of the arguments behind them.
+#[inline(always)]
+unsafe fn symmetric<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    own: &[(Int, bool)],
+    format: Format,
+    alpha: T,
+    a: *const T,
+    (x, incx, at_x): (*const T, Int, Int),
+    beta: T,
+    (y, incy, at_y): (*mut T, Int, Int),
+) -> Option<()> {
+    let mut uplo = who.choose(1, uplo)?;
+    if who.row {
+        uplo = uplo.flip();
+    }
+    who.check(&[(2, n >= 0)])?;
+    who.check(own)?;
+    who.check(&[(at_x, incx != 0), (at_y, incy != 0)])?;
+    if n == 0 || (alpha.is_zero() && beta.is_one()) {
+        return Some(());
+    }
+    let size = n as usize;
+    let triangle = Triangle { n: size, uplo, format, a: a.cast_mut() };
+    match begin(who, n, n) {
+        // SAFETY: the arguments were checked, the rest is the caller's promise.
+        Place::Host => unsafe {
+            scaled(size, beta, y, incy, |y| {
+                if !alpha.is_zero() {
+                    let x = Dense::new(size, x, incx);
+                    level2::symv(T::COMPLEX, who.row && T::COMPLEX, alpha, triangle, x.ptr(), y);
+                }
+            });
+        },
+    }
+    Some(())
+}
+
+pub unsafe fn symv<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    alpha: T,
+    a: *const T,
+    lda: Int,
+    x: *const T,
+    incx: Int,
+    beta: T,
+    y: *mut T,
+    incy: Int,
+) -> Option<()> {
+    let own = [(5, lda >= least(n))];
+    // SAFETY: the caller's promise.
+    unsafe { symmetric(who, uplo, n, &own, Format::Full(lda as usize), alpha, a, (x, incx, 7), beta, (y, incy, 10)) }
+}
+
+pub unsafe fn sbmv<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    k: Int,
+    alpha: T,
+    a: *const T,
+    lda: Int,
+    x: *const T,
+    incx: Int,
+    beta: T,
+    y: *mut T,
+    incy: Int,
+) -> Option<()> {
+    let own = [(3, k >= 0), (6, lda > k)];
+    let format = Format::Band(lda as usize, k as usize);
+    // SAFETY: the caller's promise.
+    unsafe { symmetric(who, uplo, n, &own, format, alpha, a, (x, incx, 8), beta, (y, incy, 11)) }
+}
+
+pub unsafe fn spmv<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    alpha: T,
+    ap: *const T,
+    x: *const T,
+    incx: Int,
+    beta: T,
+    y: *mut T,
+    incy: Int,
+) -> Option<()> {
+    // SAFETY: the caller's promise.
+    unsafe { symmetric(who, uplo, n, &[], Format::Packed, alpha, ap, (x, incx, 6), beta, (y, incy, 9)) }
+}
+
+/// The six products and solutions with a triangular matrix.
+#[inline(always)]
+unsafe fn triangular<T: Scalar>(
+    who: Caller,
+    (uplo, trans, diag): (Chosen<Uplo>, Chosen<Op>, Chosen<Diag>),
+    n: Int,
+    own: &[(Int, bool)],
+    format: Format,
+    a: *const T,
+    (x, incx, at_x): (*mut T, Int, Int),
+    run: unsafe fn(Op, Diag, Triangle<T>, *mut T),
+) -> Option<()> {
+    let mut uplo = who.choose(1, uplo)?;
+    let mut op = who.choose(2, trans)?;
+    let diag = who.choose(3, diag)?;
+    if who.row {
+        uplo = uplo.flip();
+        op = op.of_transposed();
+    }
+    who.check(&[(4, n >= 0)])?;
+    who.check(own)?;
+    who.check(&[(at_x, incx != 0)])?;
+    if n == 0 {
+        return Some(());
+    }
+    let size = n as usize;
+    let triangle = Triangle { n: size, uplo, format, a: a.cast_mut() };
+    match begin(who, n, n) {
+        // SAFETY: the arguments were checked, the rest is the caller's promise.
+        Place::Host => unsafe {
+            let x = Dense::new(size, x, incx);
+            run(op, diag, triangle, x.ptr());
+            x.write_back();
+        },
+    }
+    Some(())
+}
+
+macro_rules! triangular {
+    ($($full:ident $band:ident $packed:ident $run:ident;)*) => {$(
+        pub unsafe fn $full<T: Scalar>(
+            who: Caller,
+            uplo: Chosen<Uplo>,
+            trans: Chosen<Op>,
+            diag: Chosen<Diag>,
+            n: Int,
+            a: *const T,
+            lda: Int,
+            x: *mut T,
+            incx: Int,
+        ) -> Option<()> {
+            let own = [(6, lda >= least(n))];
+            let format = Format::Full(lda as usize);
+            // SAFETY: the caller's promise.
+            unsafe { triangular(who, (uplo, trans, diag), n, &own, format, a, (x, incx, 8), level2::$run) }
+        }
+
+        pub unsafe fn $band<T: Scalar>(
+            who: Caller,
+            uplo: Chosen<Uplo>,
+            trans: Chosen<Op>,
+            diag: Chosen<Diag>,
+            n: Int,
+            k: Int,
+            a: *const T,
+            lda: Int,
+            x: *mut T,
+            incx: Int,
+        ) -> Option<()> {
+            let own = [(5, k >= 0), (7, lda > k)];
+            let format = Format::Band(lda as usize, k as usize);
+            // SAFETY: the caller's promise.
+            unsafe { triangular(who, (uplo, trans, diag), n, &own, format, a, (x, incx, 9), level2::$run) }
+        }
+
+        pub unsafe fn $packed<T: Scalar>(
+            who: Caller,
+            uplo: Chosen<Uplo>,
+            trans: Chosen<Op>,
+            diag: Chosen<Diag>,
+            n: Int,
+            ap: *const T,
+            x: *mut T,
+            incx: Int,
+        ) -> Option<()> {
+            // SAFETY: the caller's promise.
+            unsafe { triangular(who, (uplo, trans, diag), n, &[], Format::Packed, ap, (x, incx, 7), level2::$run) }
+        }
+    )*};
+}
+triangular! {
+    trmv tbmv tpmv trmv;
+    trsv tbsv tpsv trsv;
+}
+
+/// A += alpha·x·yᵀ, or alpha·x·yᴴ.
+#[inline(always)]
+unsafe fn rank1<T: Scalar>(
+    who: Caller,
+    conj: bool,
+    mut m: Int,
+    mut n: Int,
+    alpha: T,
+    mut x: (*const T, Int),
+    mut y: (*const T, Int),
+    a: *mut T,
+    lda: Int,
+) -> Option<()> {
+    if who.row {
+        swap(&mut m, &mut n);
+        swap(&mut x, &mut y);
+    }
+    who.check(&[(1, m >= 0), (2, n >= 0), (5, x.1 != 0), (7, y.1 != 0), (9, lda >= least(m))])?;
+    if m == 0 || n == 0 || alpha.is_zero() {
+        return Some(());
+    }
+    match begin(who, m, n) {
+        // SAFETY: the arguments were checked, the rest is the caller's promise.
+        Place::Host => unsafe {
+            let (m, n) = (m as usize, n as usize);
+            let x = Dense::conj(m, x.0, x.1, conj && who.row);
+            let y = Dense::conj(n, y.0, y.1, conj && !who.row);
+            level2::ger(m, n, alpha, x.ptr(), y.ptr(), a, lda as usize);
+        },
+    }
+    Some(())
+}
+
+pub unsafe fn geru<T: Scalar>(
+    who: Caller,
+    m: Int,
+    n: Int,
+    alpha: T,
+    x: *const T,
+    incx: Int,
+    y: *const T,
+    incy: Int,
+    a: *mut T,
+    lda: Int,
+) -> Option<()> {
+    // SAFETY: the caller's promise.
+    unsafe { rank1(who, false, m, n, alpha, (x, incx), (y, incy), a, lda) }
+}
+
+pub unsafe fn gerc<T: Scalar>(
+    who: Caller,
+    m: Int,
+    n: Int,
+    alpha: T,
+    x: *const T,
+    incx: Int,
+    y: *const T,
+    incy: Int,
+    a: *mut T,
+    lda: Int,
+) -> Option<()> {
+    // SAFETY: the caller's promise.
+    unsafe { rank1(who, true, m, n, alpha, (x, incx), (y, incy), a, lda) }
+}
+
+#[inline(always)]
+unsafe fn update<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    alpha: T::Real,
+    (x, incx): (*const T, Int),
+    own: &[(Int, bool)],
+    format: Format,
+    a: *mut T,
+) -> Option<()> {
+    let mut uplo = who.choose(1, uplo)?;
+    if who.row {
+        uplo = uplo.flip();
+    }
+    who.check(&[(2, n >= 0), (5, incx != 0)])?;
+    who.check(own)?;
+    let alpha = T::real(alpha);
+    if n == 0 || alpha.is_zero() {
+        return Some(());
+    }
+    let size = n as usize;
+    match begin(who, n, n) {
+        // SAFETY: the arguments were checked, the rest is the caller's promise.
+        Place::Host => unsafe {
+            let x = Dense::conj(size, x, incx, T::COMPLEX && who.row);
+            level2::syr(T::COMPLEX, alpha, x.ptr(), Triangle { n: size, uplo, format, a });
+        },
+    }
+    Some(())
+}
+
+pub unsafe fn syr<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    alpha: T::Real,
+    x: *const T,
+    incx: Int,
+    a: *mut T,
+    lda: Int,
+) -> Option<()> {
+    let own = [(7, lda >= least(n))];
+    // SAFETY: the caller's promise.
+    unsafe { update(who, uplo, n, alpha, (x, incx), &own, Format::Full(lda as usize), a) }
+}
+
+pub unsafe fn spr<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    alpha: T::Real,
+    x: *const T,
+    incx: Int,
+    ap: *mut T,
+) -> Option<()> {
+    // SAFETY: the caller's promise.
+    unsafe { update(who, uplo, n, alpha, (x, incx), &[], Format::Packed, ap) }
+}
+
+#[inline(always)]
+unsafe fn update2<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    alpha: T,
+    mut x: (*const T, Int),
+    mut y: (*const T, Int),
+    own: &[(Int, bool)],
+    format: Format,
+    a: *mut T,
+) -> Option<()> {
+    let mut uplo = who.choose(1, uplo)?;
+    let conj = T::COMPLEX && who.row;
+    if who.row {
+        uplo = uplo.flip();
+    }
+    if conj {
+        swap(&mut x, &mut y);
+    }
+    who.check(&[(2, n >= 0), (5, x.1 != 0), (7, y.1 != 0)])?;
+    who.check(own)?;
+    if n == 0 || alpha.is_zero() {
+        return Some(());
+    }
+    let size = n as usize;
+    match begin(who, n, n) {
+        // SAFETY: the arguments were checked, the rest is the caller's promise.
+        Place::Host => unsafe {
+            let (x, y) = (Dense::conj(size, x.0, x.1, conj), Dense::conj(size, y.0, y.1, conj));
+            let triangle = Triangle { n: size, uplo, format, a };
+            level2::syr2(T::COMPLEX, alpha, x.ptr(), y.ptr(), triangle);
+        },
+    }
+    Some(())
+}
+
+pub unsafe fn syr2<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    alpha: T,
+    x: *const T,
+    incx: Int,
+    y: *const T,
+    incy: Int,
+    a: *mut T,
+    lda: Int,
+) -> Option<()> {
+    let own = [(9, lda >= least(n))];
+    // SAFETY: the caller's promise.
+    unsafe { update2(who, uplo, n, alpha, (x, incx), (y, incy), &own, Format::Full(lda as usize), a) }
+}
+
+pub unsafe fn spr2<T: Scalar>(
+    who: Caller,
+    uplo: Chosen<Uplo>,
+    n: Int,
+    alpha: T,
+    x: *const T,
+    incx: Int,
+    y: *const T,
+    incy: Int,
+    ap: *mut T,
+) -> Option<()> {
+    // SAFETY: the caller's promise.
+    unsafe { update2(who, uplo, n, alpha, (x, incx), (y, incy), &[], Format::Packed, ap) }
+}

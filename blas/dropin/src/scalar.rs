@@ -1,0 +1,126 @@
+//! The four element types S, D, C, Z as one trait. What differs between real and complex is
+//! here, so that the routines are written once.
+
+use crate::kernels::simd::Simd;
+use num_complex::Complex;
+use num_traits::{Float, NumAssign};
+use std::fmt::Debug;
+use std::iter::Sum;
+use std::ops::Neg;
+
+/// `f32` or `f64`.
+pub trait Real: Float + Scalar<Real = Self> + Simd {}
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// An element of a vector or matrix. Its memory is one or two `Real`s.
+pub trait Scalar:
+    Copy + Default + PartialEq + Debug + NumAssign + Sum + Neg<Output = Self> + Send + Sync + 'static
+{
+    /// The real type under it.
+    type Real: Real;
+    /// How CBLAS passes a scalar: a real one by value, a complex one by address.
+    type Arg: Copy;
+    /// Two reals per element?
+    const COMPLEX: bool;
+
+    /// The scalar behind a CBLAS argument.
+    ///
+    /// # Safety
+    /// A complex argument points to a scalar.
+    unsafe fn arg(a: Self::Arg) -> Self;
+    /// The complex number with these parts, or the real number `re`.
+    fn new(re: Self::Real, im: Self::Real) -> Self;
+    /// The real part.
+    fn re(self) -> Self::Real;
+    /// The imaginary part.
+    fn im(self) -> Self::Real;
+    /// The complex conjugate.
+    fn conj(self) -> Self;
+    /// `|re| + |im|`, the size that BLAS compares by.
+    fn abs1(self) -> Self::Real;
+    /// A quotient that overflows only if the result does.
+    fn over(self, d: Self) -> Self;
+
+    /// A real number as a scalar.
+    fn real(re: Self::Real) -> Self {
+        Self::new(re, <Self::Real as num_traits::Zero>::zero())
+    }
+    /// The product with a real number.
+    fn scale(self, r: Self::Real) -> Self {
+        Self::new(self.re() * r, self.im() * r)
+    }
+    /// The conjugate if asked for.
+    fn conj_if(self, yes: bool) -> Self {
+        if yes { self.conj() } else { self }
+    }
+}
+
+macro_rules! real {
+    ($t:ty) => {
+        impl Scalar for $t {
+            type Real = $t;
+            type Arg = $t;
+            const COMPLEX: bool = false;
+            unsafe fn arg(a: $t) -> $t {
+                a
+            }
+            fn new(re: $t, _: $t) -> $t {
+                re
+            }
+            fn re(self) -> $t {
+                self
+            }
+            fn im(self) -> $t {
+                0.0
+            }
+            fn conj(self) -> $t {
+                self
+            }
+            fn abs1(self) -> $t {
+                self.abs()
+            }
+            fn over(self, d: $t) -> $t {
+                self / d
+            }
+        }
+        impl Scalar for Complex<$t> {
+            type Real = $t;
+            type Arg = *const Complex<$t>;
+            const COMPLEX: bool = true;
+            unsafe fn arg(a: *const Self) -> Self {
+                // SAFETY: the caller's promise.
+                unsafe { a.read() }
+            }
+            fn new(re: $t, im: $t) -> Self {
+                Complex::new(re, im)
+            }
+            fn re(self) -> $t {
+                self.re
+            }
+            fn im(self) -> $t {
+                self.im
+            }
+            fn conj(self) -> Self {
+                Complex::new(self.re, -self.im)
+            }
+            fn abs1(self) -> $t {
+                self.re.abs() + self.im.abs()
+            }
+            fn over(self, d: Self) -> Self {
+                // Smith's division: the larger part of the divisor is divided out first.
+                if d.re.abs() >= d.im.abs() {
+                    let r = d.im / d.re;
+                    let t = d.re + d.im * r;
+                    Complex::new((self.re + self.im * r) / t, (self.im - self.re * r) / t)
+                } else {
+                    let r = d.re / d.im;
+                    let t = d.re * r + d.im;
+                    Complex::new((self.re * r + self.im) / t, (self.im * r - self.re) / t)
+                }
+            }
+        }
+    };
+}
+real!(f32);
+real!(f64);
