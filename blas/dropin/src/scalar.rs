@@ -19,16 +19,9 @@ pub trait Scalar:
 {
     /// The real type under it.
     type Real: Real;
-    /// How CBLAS passes a scalar: a real one by value, a complex one by address.
-    type Arg: Copy;
     /// Two reals per element?
     const COMPLEX: bool;
 
-    /// The scalar behind a CBLAS argument.
-    ///
-    /// # Safety
-    /// A complex argument points to a scalar.
-    unsafe fn arg(a: Self::Arg) -> Self;
     /// The complex number with these parts, or the real number `re`.
     fn new(re: Self::Real, im: Self::Real) -> Self;
     /// The real part.
@@ -60,11 +53,7 @@ macro_rules! real {
     ($t:ty) => {
         impl Scalar for $t {
             type Real = $t;
-            type Arg = $t;
             const COMPLEX: bool = false;
-            unsafe fn arg(a: $t) -> $t {
-                a
-            }
             fn new(re: $t, _: $t) -> $t {
                 re
             }
@@ -86,12 +75,7 @@ macro_rules! real {
         }
         impl Scalar for Complex<$t> {
             type Real = $t;
-            type Arg = *const Complex<$t>;
             const COMPLEX: bool = true;
-            unsafe fn arg(a: *const Self) -> Self {
-                // SAFETY: the caller's promise.
-                unsafe { a.read() }
-            }
             fn new(re: $t, im: $t) -> Self {
                 Complex::new(re, im)
             }
