@@ -1,8 +1,12 @@
 //! Linker options of the shared library.
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    let bits = if std::env::var_os("CARGO_FEATURE_ILP64").is_some() { "64" } else { "" };
+    println!("cargo:rerun-if-env-changed=CARGO_FEATURE_ILP64");
+    let bits = if std::env::var_os("CARGO_FEATURE_ILP64").is_some() {
+        "64"
+    } else {
+        ""
+    };
     // Programs that ask for the distribution's library by name are content with this one.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libblas{bits}.so.3");
     // Beside another BLAS in the process, calls inside this one stay inside.

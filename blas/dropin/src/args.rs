@@ -84,8 +84,7 @@ impl Choice for Op {
 }
 impl Choice for Uplo {
     const NAME: &'static str = "Uplo";
-    const TABLE: &'static [(u8, i32, Uplo)] =
-        &[(b'U', 121, Uplo::Upper), (b'L', 122, Uplo::Lower)];
+    const TABLE: &'static [(u8, i32, Uplo)] = &[(b'U', 121, Uplo::Upper), (b'L', 122, Uplo::Lower)];
 }
 impl Choice for Diag {
     const NAME: &'static str = "Diag";
@@ -94,8 +93,7 @@ impl Choice for Diag {
 }
 impl Choice for Side {
     const NAME: &'static str = "Side";
-    const TABLE: &'static [(u8, i32, Side)] =
-        &[(b'L', 141, Side::Left), (b'R', 142, Side::Right)];
+    const TABLE: &'static [(u8, i32, Side)] = &[(b'L', 141, Side::Left), (b'R', 142, Side::Right)];
 }
 
 /// An option, or what was passed instead of one.
@@ -198,7 +196,9 @@ impl Caller {
     /// The option at `position` (of the Fortran call); reported if it is none.
     #[inline(always)]
     pub fn choose<E: Choice>(self, position: Int, chosen: Chosen<E>) -> Option<E> {
-        chosen.map_err(|value| error::report_choice(self, position, E::NAME, value)).ok()
+        chosen
+            .map_err(|value| error::report_choice(self, position, E::NAME, value))
+            .ok()
     }
 
     /// Reports the first of `(position, holds)` that does not hold.
@@ -217,5 +217,9 @@ impl Caller {
 /// Element `i` of a vector of `n` elements whose increment may be negative: as an offset.
 #[inline(always)]
 pub fn start(n: usize, inc: Int) -> isize {
-    if inc < 0 { (1 - n as isize) * inc as isize } else { 0 }
+    if inc < 0 {
+        (1 - n as isize) * inc as isize
+    } else {
+        0
+    }
 }

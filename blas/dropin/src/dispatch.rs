@@ -38,7 +38,13 @@ impl Entry {
     pub const fn new(name: &'static str) -> Entry {
         let next = AtomicPtr::new(std::ptr::null_mut());
         let listed = AtomicBool::new(false);
-        Entry { name, host: AtomicU64::new(0), device: AtomicU64::new(0), listed, next }
+        Entry {
+            name,
+            host: AtomicU64::new(0),
+            device: AtomicU64::new(0),
+            listed,
+            next,
+        }
     }
 
     fn count(&'static self, place: Place) {
@@ -83,17 +89,22 @@ fn watched(entry: &'static Entry, sizes: [usize; 3]) {
     }
     if wishes & TRACE != 0 {
         let [m, n, k] = sizes;
-        say(&format!("suanzi-blas: {} {m} {n} {k} on the host\n", entry.name));
+        say(&format!(
+            "suanzi-blas: {} {m} {n} {k} on the host\n",
+            entry.name
+        ));
     }
 }
 
 fn wishes() -> u8 {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|v| v != "" && v != "0");
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty() && v != "0");
     match std::env::var("SUANZI_BLAS").as_deref() {
         Err(_) | Ok("" | "auto" | "host") => {}
         Ok("device") => say("suanzi-blas: this build has no device path; the host computes\n"),
         Ok(other) => {
-            say(&format!("suanzi-blas: SUANZI_BLAS={other} is not device, host or auto\n"));
+            say(&format!(
+                "suanzi-blas: SUANZI_BLAS={other} is not device, host or auto\n"
+            ));
         }
     }
     let mut wishes = READ;
@@ -113,8 +124,14 @@ extern "C" fn print_counts() {
     let mut at = LIST.load(Ordering::Acquire);
     // SAFETY: the list is of static entries.
     while let Some(e) = unsafe { at.as_ref() } {
-        let (device, host) = (e.device.load(Ordering::Relaxed), e.host.load(Ordering::Relaxed));
-        lines.push(format!("suanzi-blas: {} device {device} host {host}", e.name));
+        let (device, host) = (
+            e.device.load(Ordering::Relaxed),
+            e.host.load(Ordering::Relaxed),
+        );
+        lines.push(format!(
+            "suanzi-blas: {} device {device} host {host}",
+            e.name
+        ));
         at = e.next.load(Ordering::Acquire);
     }
     lines.sort();

@@ -94,7 +94,14 @@ pub(crate) fn report_number(routine: &str, position: Int, what: &str, value: i32
                 form.as_ptr().cast(),
                 value,
             ),
-            None => cblas_xerbla(position, name.as_ptr().cast(), form.as_ptr().cast(), value as usize, 0, 0),
+            None => cblas_xerbla(
+                position,
+                name.as_ptr().cast(),
+                form.as_ptr().cast(),
+                value as usize,
+                0,
+                0,
+            ),
         }
     }
 }
@@ -108,11 +115,16 @@ pub unsafe extern "C" fn xerbla_(name: *const u8, info: *const Int, len: usize) 
     // SAFETY: the caller's promise; a caller in C that leaves the length out is cut off at 32.
     let (name, info) = unsafe {
         let shown = (0..len.min(32)).take_while(|&i| *name.add(i) != 0).count();
-        (String::from_utf8_lossy(std::slice::from_raw_parts(name, shown)), *info)
+        (
+            String::from_utf8_lossy(std::slice::from_raw_parts(name, shown)),
+            *info,
+        )
     };
     if flag(c"CBLAS_CallFromC", &CBLAS_CallFromC).load(Ordering::SeqCst) == 0 {
         let name = name.trim_end();
-        say(&format!(" ** On entry to {name} parameter number {info} had an illegal value\n"));
+        say(&format!(
+            " ** On entry to {name} parameter number {info} had an illegal value\n"
+        ));
         return;
     }
     let rout = format!("cblas_{}\0", name.trim_end().to_ascii_lowercase());
@@ -172,7 +184,9 @@ pub unsafe extern "C" fn cblas_xerbla(
         position = pairs.iter().find_map(other).unwrap_or(info);
     }
     if position != 0 {
-        say(&format!("Parameter {position} to routine {name} was incorrect\n"));
+        say(&format!(
+            "Parameter {position} to routine {name} was incorrect\n"
+        ));
     }
     let mut text = [0 as c_char; 256];
     // SAFETY: the buffer's length is passed; the format is the caller's promise.

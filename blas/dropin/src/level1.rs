@@ -47,8 +47,24 @@ pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T,
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
             parallel::ranges(n, size_of::<T>(), |i, m| kernels::axpy(m, a, x.at(i), y.at(i)));
-        } else {
+        } else if incy == 0 {
             pairs(n, x, incx, y, incy, |x, y| *y += a * *x);
+        } else {
+            // Through buffers: an element is rounded the same way whatever the increments.
+            const CHUNK: usize = 64;
+            let (mut bx, mut by) = ([T::default(); CHUNK], [T::default(); CHUNK]);
+            let (x, y) = (first(x, n, incx), first(y, n, incy));
+            for i in (0..n).step_by(CHUNK) {
+                let m = CHUNK.min(n - i);
+                for k in 0..m {
+                    bx[k] = *x.offset((i + k) as isize * incx as isize);
+                    by[k] = *y.offset((i + k) as isize * incy as isize);
+                }
+                kernels::axpy(m, a, bx.as_ptr(), by.as_mut_ptr());
+                for k in 0..m {
+                    *y.offset((i + k) as isize * incy as isize) = by[k];
+                }
+            }
         }
     }
 }
@@ -64,7 +80,10 @@ pub unsafe fn dot<T: Scalar>(
     // SAFETY: the caller's vectors have these increments.
     unsafe {
         if incx == 1 && incy == 1 {
-            let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y.cast_mut()));
+            let (x, y) = (
+                parallel::Shared(x.cast_mut()),
+                parallel::Shared(y.cast_mut()),
+            );
             return parallel::sum::<T, T>(n, |i, m| kernels::dot(m, x.at(i), y.at(i), conj));
         }
         let mut s = T::zero();
@@ -83,7 +102,11 @@ pub unsafe fn dot_wide(
     incy: Int,
 ) -> f64 {
     // SAFETY: the caller's vectors have these increments.
-    unsafe { pairs(n, x, incx, y, incy, |x, y| s += f64::from(*x) * f64::from(*y)) };
+    unsafe {
+        pairs(n, x, incx, y, incy, |x, y| {
+            s += f64::from(*x) * f64::from(*y)
+        })
+    };
     s
 }
 
@@ -273,14 +296,7 @@ pub unsafe fn rot<T: Scalar>(
 }
 
 /// The modified rotation whose first parameter says which elements of H are stored.
-pub unsafe fn rotm<T: Real>(
-    n: usize,
-    x: *mut T,
-    incx: Int,
-    y: *mut T,
-    incy: Int,
-    param: *const T,
-) {
+pub unsafe fn rotm<T: Real>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: Int, param: *const T) {
     let one = <T as One>::one();
     // SAFETY: the caller's vectors have these increments; there are five parameters.
     unsafe {

@@ -26,7 +26,11 @@ pub unsafe fn gemv<T: Scalar>(
     unsafe {
         if !op.trans() {
             let scaled: Vec<T> = (0..n).map(|j| alpha * *x.add(j)).collect();
-            let (a, y, t) = (Shared(a.cast_mut()), Shared(y), Shared(scaled.as_ptr().cast_mut()));
+            let (a, y, t) = (
+                Shared(a.cast_mut()),
+                Shared(y),
+                Shared(scaled.as_ptr().cast_mut()),
+            );
             parallel::ranges(m, n * size_of::<T>(), |i, len| {
                 kernels::columns(len, n, a.at(i), lda, t.at(0), op.conj(), y.at(i));
             });

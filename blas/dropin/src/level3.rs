@@ -39,7 +39,19 @@ pub unsafe fn gemm<T: Scalar>(
         if alpha.is_zero() || k == 0 {
             return scale(m, n, beta, c, ldc, Keep::All);
         }
-        Product { m, n, k, alpha, a, b, beta, c, ldc: ldc as isize, keep: Keep::All }.run();
+        Product {
+            m,
+            n,
+            k,
+            alpha,
+            a,
+            b,
+            beta,
+            c,
+            ldc: ldc as isize,
+            keep: Keep::All,
+        }
+        .run();
     }
 }
 
@@ -57,7 +69,11 @@ pub unsafe fn symm<T: Scalar>(
     c: *mut T,
     ldc: usize,
 ) {
-    let a = Operand::Symmetric { view: a, uplo, herm };
+    let a = Operand::Symmetric {
+        view: a,
+        uplo,
+        herm,
+    };
     // SAFETY: the caller's promise.
     unsafe {
         if alpha.is_zero() {
@@ -67,7 +83,19 @@ pub unsafe fn symm<T: Scalar>(
             Side::Left => (m, a, Operand::Dense(b.transposed())),
             Side::Right => (n, Operand::Dense(b), a.transposed()),
         };
-        Product { m, n, k, alpha, a, b, beta, c, ldc: ldc as isize, keep: Keep::All }.run();
+        Product {
+            m,
+            n,
+            k,
+            alpha,
+            a,
+            b,
+            beta,
+            c,
+            ldc: ldc as isize,
+            keep: Keep::All,
+        }
+        .run();
     }
 }
 
@@ -108,7 +136,19 @@ unsafe fn update<T: Scalar>(
         for (i, &(alpha, a, b)) in products.iter().enumerate() {
             let (a, b) = (Operand::Dense(a), Operand::Dense(b));
             let beta = if i == 0 { beta } else { T::one() };
-            Product { m: n, n, k, alpha, a, b, beta, c, ldc: ldc as isize, keep }.run();
+            Product {
+                m: n,
+                n,
+                k,
+                alpha,
+                a,
+                b,
+                beta,
+                c,
+                ldc: ldc as isize,
+                keep,
+            }
+            .run();
         }
         if herm {
             real_diagonal(n, c, ldc);
@@ -172,7 +212,12 @@ pub unsafe fn triangular<T: Scalar>(
     b: *mut T,
     ldb: usize,
 ) {
-    let b_view = View { at: b.cast_const(), rs: 1, cs: ldb as isize, conj: false };
+    let b_view = View {
+        at: b.cast_const(),
+        rs: 1,
+        cs: ldb as isize,
+        conj: false,
+    };
     let mut upper = (uplo == Uplo::Upper) != trans;
     let (r, k, mut u, mut x) = match side {
         Side::Right => (m, n, a, b_view),
@@ -182,14 +227,30 @@ pub unsafe fn triangular<T: Scalar>(
     if !upper {
         // Reversing both orders makes a lower triangle an upper one.
         let last = k - 1;
-        u = View { rs: -u.rs, cs: -u.cs, ..u.from(last, last) };
-        x = View { cs: -x.cs, ..x.from(0, last) };
+        u = View {
+            rs: -u.rs,
+            cs: -u.cs,
+            ..u.from(last, last)
+        };
+        x = View {
+            cs: -x.cs,
+            ..x.from(0, last)
+        };
     }
     // SAFETY: the caller's promise.
     unsafe {
         if alpha.is_zero() {
             return scale(m, n, alpha, b, ldb, Keep::All);
         }
-        Triangular { solve, unit: diag == Diag::Unit, r, k, alpha, u, x }.run();
+        Triangular {
+            solve,
+            unit: diag == Diag::Unit,
+            r,
+            k,
+            alpha,
+            u,
+            x,
+        }
+        .run();
     }
 }

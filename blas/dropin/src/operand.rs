@@ -18,26 +18,42 @@ impl<T: Scalar> View<T> {
     /// op(A) of a column-major matrix.
     #[inline(always)]
     pub fn new(at: *const T, ld: usize, op: Op) -> Self {
-        let v = View { at, rs: 1, cs: ld as isize, conj: op.conj() };
+        let v = View {
+            at,
+            rs: 1,
+            cs: ld as isize,
+            conj: op.conj(),
+        };
         if op.trans() { v.transposed() } else { v }
     }
     #[inline(always)]
     pub fn transposed(self) -> Self {
-        View { rs: self.cs, cs: self.rs, ..self }
+        View {
+            rs: self.cs,
+            cs: self.rs,
+            ..self
+        }
     }
     #[inline(always)]
     pub fn conj_if(self, yes: bool) -> Self {
-        View { conj: self.conj ^ yes, ..self }
+        View {
+            conj: self.conj ^ yes,
+            ..self
+        }
     }
     /// The address of element (i, j).
     #[inline(always)]
     pub fn ptr(&self, i: usize, j: usize) -> *const T {
-        self.at.wrapping_offset(i as isize * self.rs + j as isize * self.cs)
+        self.at
+            .wrapping_offset(i as isize * self.rs + j as isize * self.cs)
     }
     /// The part from element (i, j) on.
     #[inline(always)]
     pub fn from(self, i: usize, j: usize) -> Self {
-        View { at: self.ptr(i, j), ..self }
+        View {
+            at: self.ptr(i, j),
+            ..self
+        }
     }
     /// Element (i, j) where it is, conjugated if the view is.
     ///
@@ -55,7 +71,11 @@ impl<T: Scalar> View<T> {
 pub enum Operand<T> {
     Dense(View<T>),
     /// Only one triangle is read; the other is its mirror, conjugated if Hermitian.
-    Symmetric { view: View<T>, uplo: Uplo, herm: bool },
+    Symmetric {
+        view: View<T>,
+        uplo: Uplo,
+        herm: bool,
+    },
 }
 
 impl<T: Scalar> Operand<T> {
@@ -63,9 +83,11 @@ impl<T: Scalar> Operand<T> {
     pub fn transposed(self) -> Self {
         match self {
             Operand::Dense(view) => Operand::Dense(view.transposed()),
-            Operand::Symmetric { view, uplo, herm } => {
-                Operand::Symmetric { view: view.transposed(), uplo: uplo.flip(), herm }
-            }
+            Operand::Symmetric { view, uplo, herm } => Operand::Symmetric {
+                view: view.transposed(),
+                uplo: uplo.flip(),
+                herm,
+            },
         }
     }
 
@@ -180,7 +202,8 @@ pub unsafe fn unpack<T: Scalar>(v: View<T>, rows: usize, k: usize, width: usize,
     unsafe {
         if v.rs == 1 {
             for q in 0..k {
-                from.add(q * width).copy_to_nonoverlapping(v.ptr(0, q).cast_mut(), rows);
+                from.add(q * width)
+                    .copy_to_nonoverlapping(v.ptr(0, q).cast_mut(), rows);
             }
             return;
         }

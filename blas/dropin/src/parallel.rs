@@ -69,8 +69,17 @@ pub fn threads() -> usize {
 fn ask_threads() -> usize {
     let asked = ["SUANZI_BLAS_THREADS", "OMP_NUM_THREADS"]
         .iter()
-        .find_map(|v| std::env::var(v).ok()?.parse::<usize>().ok().filter(|&n| n > 0));
-    let n = asked.or(thread::available_parallelism().ok().map(Into::into)).unwrap_or(1).min(1024);
+        .find_map(|v| {
+            std::env::var(v)
+                .ok()?
+                .parse::<usize>()
+                .ok()
+                .filter(|&n| n > 0)
+        });
+    let n = asked
+        .or(thread::available_parallelism().ok().map(Into::into))
+        .unwrap_or(1)
+        .min(1024);
     THREADS.store(n, Ordering::Relaxed);
     n
 }
@@ -95,13 +104,24 @@ fn new_pool() -> Option<&'static Pool> {
     unsafe fn nothing(_: *const (), _: usize) {}
     let new = Box::into_raw(Box::new(Pool {
         taken: AtomicBool::new(false),
-        job: UnsafeCell::new(Job { run: nothing, data: std::ptr::null(), count: 0 }),
+        job: UnsafeCell::new(Job {
+            run: nothing,
+            data: std::ptr::null(),
+            count: 0,
+        }),
         epoch: AtomicUsize::new(0),
         next: AtomicUsize::new(0),
         state: AtomicUsize::new(0),
-        helpers: (1..threads()).map(|_| AtomicPtr::new(std::ptr::null_mut())).collect(),
+        helpers: (1..threads())
+            .map(|_| AtomicPtr::new(std::ptr::null_mut()))
+            .collect(),
     }));
-    match POOL.compare_exchange(std::ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+    match POOL.compare_exchange(
+        std::ptr::null_mut(),
+        new,
+        Ordering::AcqRel,
+        Ordering::Acquire,
+    ) {
         Ok(_) => {
             // SAFETY: just made, and never freed once stored.
             let pool: &'static Pool = unsafe { &*new };
@@ -140,7 +160,11 @@ fn help(pool: &'static Pool) {
         }
         seen = pool.epoch.load(Ordering::Acquire);
         let join = |s: usize| (s & OPEN != 0).then_some(s + 1);
-        if pool.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, join).is_ok() {
+        if pool
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, join)
+            .is_ok()
+        {
             // SAFETY: the job is open, and its caller waits until this helper has left.
             unsafe { work(pool, *pool.job.get()) };
             pool.state.fetch_sub(1, Ordering::Release);
@@ -163,10 +187,16 @@ unsafe fn work(pool: &Pool, job: Job) {
 /// Calls `f` with 0..count, several at once where helpers are free.
 pub fn tasks<F: Fn(usize) + Sync>(count: usize, f: F) {
     let free = |p: &&Pool| {
-        let taken = p.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+        let taken = p
+            .taken
+            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
         taken.is_ok()
     };
-    let pool = if count < 2 || INSIDE.get() { None } else { pool().filter(free) };
+    let pool = if count < 2 || INSIDE.get() {
+        None
+    } else {
+        pool().filter(free)
+    };
     let Some(pool) = pool else {
         return (0..count).for_each(f);
     };
@@ -174,7 +204,11 @@ pub fn tasks<F: Fn(usize) + Sync>(count: usize, f: F) {
         // SAFETY: `data` is the closure below, alive until all have left the job.
         unsafe { (*data.cast::<F>())(i) }
     }
-    let job = Job { run: run::<F>, data: std::ptr::from_ref(&f).cast(), count };
+    let job = Job {
+        run: run::<F>,
+        data: std::ptr::from_ref(&f).cast(),
+        count,
+    };
     // SAFETY: the pool is taken, the job not open, and no helper inside.
     unsafe { *pool.job.get() = job };
     pool.next.store(0, Ordering::Relaxed);
@@ -194,7 +228,11 @@ pub fn tasks<F: Fn(usize) + Sync>(count: usize, f: F) {
     let mut spins = 0;
     while pool.state.load(Ordering::Acquire) != 0 {
         spins += 1;
-        if spins < 1000 { std::hint::spin_loop() } else { thread::yield_now() }
+        if spins < 1000 {
+            std::hint::spin_loop()
+        } else {
+            thread::yield_now()
+        }
     }
     pool.taken.store(false, Ordering::Release);
 }
@@ -244,7 +282,10 @@ pub fn ranges(n: usize, bytes: usize, f: impl Fn(usize, usize) + Sync) {
 
 /// The sum of `f(start, length)` over such ranges of a vector, added up in their order.
 #[inline(always)]
-pub fn sum<T: Scalar, S: Sum + Send + Copy + Default>(n: usize, f: impl Fn(usize, usize) -> S + Sync) -> S {
+pub fn sum<T: Scalar, S: Sum + Send + Copy + Default>(
+    n: usize,
+    f: impl Fn(usize, usize) -> S + Sync,
+) -> S {
     let part = part(n, size_of::<T>(), 64);
     if part >= n {
         return f(0, n);

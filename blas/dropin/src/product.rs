@@ -55,7 +55,15 @@ impl<T: Scalar> Product<T> {
             Keep::Lower(e) => Keep::Lower(e + d),
         };
         let c = self.c.wrapping_offset(i as isize + j as isize * self.ldc);
-        Product { m, n, a: rows(self.a, i), b: rows(self.b, j), c, keep, ..self }
+        Product {
+            m,
+            n,
+            a: rows(self.a, i),
+            b: rows(self.b, j),
+            c,
+            keep,
+            ..self
+        }
     }
 
     /// Computes it, on several cores if that pays.
@@ -72,7 +80,11 @@ impl<T: Scalar> Product<T> {
         if self.keep != Keep::All {
             work /= 2.0;
         }
-        let parts = if work < 2.0 * WORTH { 1 } else { ((work / WORTH) as usize).min(parallel::threads()) };
+        let parts = if work < 2.0 * WORTH {
+            1
+        } else {
+            ((work / WORTH) as usize).min(parallel::threads())
+        };
         // SAFETY: the caller's promise; the parts' columns or rows of C are disjoint.
         unsafe {
             if parts < 2 {
@@ -80,7 +92,11 @@ impl<T: Scalar> Product<T> {
             }
             let kernel = Kernel::<T>::get();
             let by_rows = self.keep == Keep::All && self.m / kernel.mr > self.n / kernel.nr;
-            let (len, unit) = if by_rows { (self.m, kernel.mr) } else { (self.n, kernel.nr) };
+            let (len, unit) = if by_rows {
+                (self.m, kernel.mr)
+            } else {
+                (self.n, kernel.nr)
+            };
             // Where part `i` begins: of a triangle, each has the same area.
             let bound = |i: usize| {
                 let x = i as f64 / parts as f64;
@@ -117,7 +133,9 @@ impl<T: Scalar> Product<T> {
         let (mr, nr) = (kernel.mr, kernel.nr);
         let k_block = K_BYTES / size_of::<T>() * if T::COMPLEX { 2 } else { 1 };
         // Used by few tiles, or so small that all of it stays in the first cache.
-        let few = |other: usize, unit: usize, rows: usize| other <= 2 * unit || rows * k * size_of::<T>() <= 16 << 10;
+        let few = |other: usize, unit: usize, rows: usize| {
+            other <= 2 * unit || rows * k * size_of::<T>() <= 16 << 10
+        };
         let direct = |o: &Operand<T>, few: bool| match o {
             Operand::Dense(v) if few => Some(*v),
             _ => None,
@@ -125,8 +143,16 @@ impl<T: Scalar> Product<T> {
         let direct_a = direct(&self.a, few(n, nr, m)).filter(|v| v.rs == 1);
         let direct_b = direct(&self.b, few(m, mr, n));
         let kc_max = k.min(k_block);
-        let room_a = if direct_a.is_some() { 0 } else { m.min(M_BLOCK).next_multiple_of(mr) * kc_max };
-        let room_b = if direct_b.is_some() { 0 } else { n.min(N_BLOCK).next_multiple_of(nr) * kc_max };
+        let room_a = if direct_a.is_some() {
+            0
+        } else {
+            m.min(M_BLOCK).next_multiple_of(mr) * kc_max
+        };
+        let room_b = if direct_b.is_some() {
+            0
+        } else {
+            n.min(N_BLOCK).next_multiple_of(nr) * kc_max
+        };
         // SAFETY: panels lie within the workspace; the rest is the caller's promise.
         unsafe {
             let space = Workspace::take::<T>(room_a + room_b);
@@ -138,9 +164,7 @@ impl<T: Scalar> Product<T> {
                     let beta = if pc == 0 { self.beta } else { T::one() };
                     let b = match direct_b {
                         Some(v) => Access::Direct(v.from(jc, pc)),
-                        None => {
-                            panels(&kernel, &self.b, (jc, b_first, nc), (pc, kc), nr, buffer_b)
-                        }
+                        None => panels(&kernel, &self.b, (jc, b_first, nc), (pc, kc), nr, buffer_b),
                     };
                     for ic in (0..m).step_by(M_BLOCK) {
                         let mc = (m - ic).min(M_BLOCK);
@@ -154,7 +178,12 @@ impl<T: Scalar> Product<T> {
                                 panels(&kernel, &self.a, (ic, a_first, mc), (pc, kc), mr, buffer_a)
                             }
                         };
-                        Product { k: kc, beta, ..block }.tiles(&kernel, a, b);
+                        Product {
+                            k: kc,
+                            beta,
+                            ..block
+                        }
+                        .tiles(&kernel, a, b);
                     }
                 }
             }
@@ -239,7 +268,11 @@ unsafe fn panels<T: Scalar>(
     width: usize,
     to: *mut T,
 ) -> Access<T> {
-    let first = if matches!(operand, Operand::Symmetric { .. }) { first } else { 0 };
+    let first = if matches!(operand, Operand::Symmetric { .. }) {
+        first
+    } else {
+        0
+    };
     for r in (0..rows).step_by(width) {
         let count = (rows - r).min(width);
         // SAFETY: the workspace has room for all panels.

@@ -50,7 +50,10 @@ pub fn rotg_complex<T: Scalar>(a: &mut T, b: T, c: &mut T::Real, s: &mut T) {
     let power = |v: T::Real| {
         let e = Float::floor(Float::log2(v));
         let limit = Float::floor(Float::log2(safe::<T::Real>().1)) - one;
-        Float::powf(cast::<f64, T::Real>(2.0).unwrap_or(one), Float::max(-limit, Float::min(limit, e)))
+        Float::powf(
+            cast::<f64, T::Real>(2.0).unwrap_or(one),
+            Float::max(-limit, Float::min(limit, e)),
+        )
     };
     let modulus = |v: T| Float::hypot(v.re(), v.im());
     if a.is_zero() {

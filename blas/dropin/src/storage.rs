@@ -2,8 +2,8 @@
 //! a column is contiguous, so level 2 is written over columns and knows no formats.
 
 use crate::args::{Uplo, start};
-use crate::{Int, kernels};
 use crate::scalar::Scalar;
+use crate::{Int, kernels};
 
 /// The stored rows of one column: `len` elements from row `row` on.
 #[derive(Clone, Copy)]
@@ -31,7 +31,11 @@ impl<T> Band<T> {
         let end = (j + self.kl + 1).min(self.m);
         // SAFETY: the caller's promise; the band's rows lie in column j at ku + row - j.
         let at = unsafe { self.a.add(j * self.lda + self.ku + row).sub(j) };
-        Column { row, len: end.saturating_sub(row), at: at.cast_mut() }
+        Column {
+            row,
+            len: end.saturating_sub(row),
+            at: at.cast_mut(),
+        }
     }
 }
 
@@ -62,7 +66,11 @@ impl<T: Scalar> Triangle<T> {
     /// The matrix has a column `j`.
     pub unsafe fn column(&self, j: usize) -> Column<T> {
         let upper = self.uplo == Uplo::Upper;
-        let k = if let Format::Band(_, k) = self.format { k } else { self.n };
+        let k = if let Format::Band(_, k) = self.format {
+            k
+        } else {
+            self.n
+        };
         let (row, end) = if upper {
             (j.saturating_sub(k), j + 1)
         } else {
@@ -76,7 +84,11 @@ impl<T: Scalar> Triangle<T> {
             Format::Packed => j * (2 * self.n - j + 1) / 2,
         };
         // SAFETY: the caller's promise.
-        Column { row, len: end - row, at: unsafe { self.a.add(offset) } }
+        Column {
+            row,
+            len: end - row,
+            at: unsafe { self.a.add(offset) },
+        }
     }
 
     /// Column `j` without its diagonal element, and the address of that.
@@ -88,10 +100,21 @@ impl<T: Scalar> Triangle<T> {
         unsafe {
             let c = self.column(j);
             match self.uplo {
-                Uplo::Upper => (Column { len: c.len - 1, ..c }, c.at.add(c.len - 1)),
-                Uplo::Lower => {
-                    (Column { row: c.row + 1, len: c.len - 1, at: c.at.add(1) }, c.at)
-                }
+                Uplo::Upper => (
+                    Column {
+                        len: c.len - 1,
+                        ..c
+                    },
+                    c.at.add(c.len - 1),
+                ),
+                Uplo::Lower => (
+                    Column {
+                        row: c.row + 1,
+                        len: c.len - 1,
+                        at: c.at.add(1),
+                    },
+                    c.at,
+                ),
             }
         }
     }
@@ -127,10 +150,17 @@ impl<T: Scalar> Dense<T> {
             let mut own = Vec::new();
             let mut at = first;
             if inc != 1 || conj {
-                own = (0..n as isize).map(|i| (*first.offset(i * inc)).conj_if(conj)).collect();
+                own = (0..n as isize)
+                    .map(|i| (*first.offset(i * inc)).conj_if(conj))
+                    .collect();
                 at = own.as_mut_ptr();
             }
-            Dense { own, at, inc, first }
+            Dense {
+                own,
+                at,
+                inc,
+                first,
+            }
         }
     }
 

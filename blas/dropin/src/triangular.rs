@@ -38,7 +38,11 @@ impl<T: Scalar> Triangular<T> {
         let work = self.r as f64 * (self.k as f64).powi(2) * if T::COMPLEX { 2.0 } else { 0.5 };
         let kernel = Kernel::<T>::get();
         let most = self.r.div_ceil(kernel.mr);
-        let parts = if work < 2.0 * WORTH { 1 } else { ((work / WORTH) as usize).min(parallel::threads()).min(most) };
+        let parts = if work < 2.0 * WORTH {
+            1
+        } else {
+            ((work / WORTH) as usize).min(parallel::threads()).min(most)
+        };
         // SAFETY: the caller's promise; the parts' rows are disjoint.
         unsafe {
             if parts < 2 {
@@ -69,7 +73,16 @@ impl<T: Scalar> Triangular<T> {
                     let rest = self.k - at - len;
                     if rest > 0 {
                         let (to, u) = (self.x.from(0, at + len), self.u.from(at, at + len));
-                        add(self.r, rest, len, -T::one(), self.x.from(0, at), u, alpha, to);
+                        add(
+                            self.r,
+                            rest,
+                            len,
+                            -T::one(),
+                            self.x.from(0, at),
+                            u,
+                            alpha,
+                            to,
+                        );
                     }
                 } else {
                     self.block(kernel, at, len, self.alpha);
@@ -121,7 +134,11 @@ impl<T: Scalar> Triangular<T> {
                         conj_b: false,
                         c: to.offset(j as isize * ld),
                         ldc: ld,
-                        rows: if ld == mr as isize && !std::ptr::eq(to, x.at) { mr } else { rows },
+                        rows: if ld == mr as isize && !std::ptr::eq(to, x.at) {
+                            mr
+                        } else {
+                            rows
+                        },
                         cols,
                         alpha,
                         beta: T::zero(),
@@ -194,7 +211,14 @@ impl<T: Scalar> Triangular<T> {
 
 /// The small triangle with true divisions, as the reference does it: a zero stays what it is.
 #[cold]
-unsafe fn divide<T: Scalar>(mr: usize, rows: usize, cols: usize, nr: usize, x: *mut T, u: *const T) {
+unsafe fn divide<T: Scalar>(
+    mr: usize,
+    rows: usize,
+    cols: usize,
+    nr: usize,
+    x: *mut T,
+    u: *const T,
+) {
     // SAFETY: the caller's panels have these sizes.
     unsafe {
         for i in 0..rows {
@@ -213,14 +237,26 @@ unsafe fn divide<T: Scalar>(mr: usize, rows: usize, cols: usize, nr: usize, x: *
 }
 
 /// C := beta·C + alpha·X·U for a C of any strides of which one is ±1: `m` rows, `n` columns.
-unsafe fn add<T: Scalar>(m: usize, n: usize, k: usize, alpha: T, x: View<T>, u: View<T>, beta: T, c: View<T>) {
+unsafe fn add<T: Scalar>(
+    m: usize,
+    n: usize,
+    k: usize,
+    alpha: T,
+    x: View<T>,
+    u: View<T>,
+    beta: T,
+    c: View<T>,
+) {
     // Rows must be contiguous: else all is transposed, and then perhaps reversed.
     let (mut m, mut n, mut a, mut b, mut c) = (m, n, x, u.transposed(), c);
     if c.rs != 1 {
         (m, n, a, b, c) = (n, m, b, a, c.transposed());
     }
     if c.rs == -1 {
-        let reverse = |v: View<T>| View { rs: -v.rs, ..v.from(m - 1, 0) };
+        let reverse = |v: View<T>| View {
+            rs: -v.rs,
+            ..v.from(m - 1, 0)
+        };
         (a, c) = (reverse(a), reverse(c));
     }
     let product = Product {

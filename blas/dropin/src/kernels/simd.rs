@@ -59,8 +59,11 @@ macro_rules! portable {
             }
             #[inline(always)]
             unsafe fn load_part(p: *const $f, lo: usize, hi: usize) -> Self {
-                // SAFETY: the caller's promise.
-                std::array::from_fn(|k| if k >= lo && k < hi { unsafe { *p.add(k) } } else { 0.0 })
+                std::array::from_fn(|k| {
+                    let inside = k >= lo && k < hi;
+                    // SAFETY: the caller's promise.
+                    if inside { unsafe { *p.add(k) } } else { 0.0 }
+                })
             }
             #[inline(always)]
             unsafe fn store(self, p: *mut $f) {
@@ -159,14 +162,38 @@ mod x86 {
         below(hi) & !below(lo)
     }
 
-    avx512!(f32, __m512, __mmask16, 16, 0b1011_0001, _mm512_set1_ps,
+    avx512!(
+        f32,
+        __m512,
+        __mmask16,
+        16,
+        0b1011_0001,
+        _mm512_set1_ps,
         |e, o| _mm512_set4_ps(o, e, o, e),
-        _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_storeu_ps, _mm512_mask_storeu_ps,
-        _mm512_mul_ps, _mm512_fmadd_ps, _mm512_permute_ps);
-    avx512!(f64, __m512d, __mmask8, 8, 0b0101_0101, _mm512_set1_pd,
+        _mm512_loadu_ps,
+        _mm512_maskz_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_mask_storeu_ps,
+        _mm512_mul_ps,
+        _mm512_fmadd_ps,
+        _mm512_permute_ps
+    );
+    avx512!(
+        f64,
+        __m512d,
+        __mmask8,
+        8,
+        0b0101_0101,
+        _mm512_set1_pd,
         |e, o| _mm512_set4_pd(o, e, o, e),
-        _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_storeu_pd, _mm512_mask_storeu_pd,
-        _mm512_mul_pd, _mm512_fmadd_pd, _mm512_permute_pd);
+        _mm512_loadu_pd,
+        _mm512_maskz_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_mask_storeu_pd,
+        _mm512_mul_pd,
+        _mm512_fmadd_pd,
+        _mm512_permute_pd
+    );
 
     macro_rules! avx2 {
         ($f:ty, $v:ty, $lanes:literal, $swap:literal, $mask:ident, $splat:ident, $alternate:expr, $load:ident, $maskload:ident, $store:ident, $maskstore:ident, $mul:ident, $fma:ident, $permute:ident) => {
@@ -239,18 +266,45 @@ mod x86 {
         unsafe {
             let lane = _mm256_setr_epi64x(0, 1, 2, 3);
             let from = _mm256_cmpgt_epi64(_mm256_set1_epi64x(lo as i64), lane);
-            _mm256_andnot_si256(from, _mm256_cmpgt_epi64(_mm256_set1_epi64x(hi as i64), lane))
+            _mm256_andnot_si256(
+                from,
+                _mm256_cmpgt_epi64(_mm256_set1_epi64x(hi as i64), lane),
+            )
         }
     }
 
-    avx2!(f32, __m256, 8, 0b1011_0001, mask8, _mm256_set1_ps,
+    avx2!(
+        f32,
+        __m256,
+        8,
+        0b1011_0001,
+        mask8,
+        _mm256_set1_ps,
         |e, o| _mm256_setr_ps(e, o, e, o, e, o, e, o),
-        _mm256_loadu_ps, _mm256_maskload_ps, _mm256_storeu_ps, _mm256_maskstore_ps,
-        _mm256_mul_ps, _mm256_fmadd_ps, _mm256_permute_ps);
-    avx2!(f64, __m256d, 4, 0b0101, mask4, _mm256_set1_pd,
+        _mm256_loadu_ps,
+        _mm256_maskload_ps,
+        _mm256_storeu_ps,
+        _mm256_maskstore_ps,
+        _mm256_mul_ps,
+        _mm256_fmadd_ps,
+        _mm256_permute_ps
+    );
+    avx2!(
+        f64,
+        __m256d,
+        4,
+        0b0101,
+        mask4,
+        _mm256_set1_pd,
         |e, o| _mm256_setr_pd(e, o, e, o),
-        _mm256_loadu_pd, _mm256_maskload_pd, _mm256_storeu_pd, _mm256_maskstore_pd,
-        _mm256_mul_pd, _mm256_fmadd_pd, _mm256_permute_pd);
+        _mm256_loadu_pd,
+        _mm256_maskload_pd,
+        _mm256_storeu_pd,
+        _mm256_maskstore_pd,
+        _mm256_mul_pd,
+        _mm256_fmadd_pd,
+        _mm256_permute_pd
+    );
 
     impl super::Simd for f32 {
         type V512 = __m512;

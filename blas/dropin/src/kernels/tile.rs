@@ -72,7 +72,11 @@ unsafe fn times<T: Scalar, V: Vector<R<T>>>(x: V, t: T) -> V {
     // SAFETY: the caller has the instruction set.
     unsafe {
         let own = x.mul(V::splat(t.re()));
-        if T::COMPLEX { x.swap().madd(V::alternate(-t.im(), t.im()), own) } else { own }
+        if T::COMPLEX {
+            x.swap().madd(V::alternate(-t.im(), t.im()), own)
+        } else {
+            own
+        }
     }
 }
 
@@ -82,13 +86,19 @@ unsafe fn times_add<T: Scalar, V: Vector<R<T>>>(x: V, t: T, c: V) -> V {
     // SAFETY: the caller has the instruction set.
     unsafe {
         let own = x.madd(V::splat(t.re()), c);
-        if T::COMPLEX { x.swap().madd(V::alternate(-t.im(), t.im()), own) } else { own }
+        if T::COMPLEX {
+            x.swap().madd(V::alternate(-t.im(), t.im()), own)
+        } else {
+            own
+        }
     }
 }
 
 /// The tile with as few vectors as its rows need.
 #[inline(always)]
-unsafe fn tile<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize, const NR: usize>(t: &Tile<T>) {
+unsafe fn tile<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize, const NR: usize>(
+    t: &Tile<T>,
+) {
     let reals = t.rows * PARTS;
     let edge = !t.a_padded && !reals.is_multiple_of(V::LANES);
     // SAFETY: the caller's promise.
@@ -203,7 +213,15 @@ unsafe fn finish<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize
 }
 
 #[inline(always)]
-unsafe fn solve<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize, const NR: usize>(s: &Solve<T>) {
+unsafe fn solve<
+    T: Scalar,
+    V: Vector<R<T>>,
+    const PARTS: usize,
+    const MV: usize,
+    const NR: usize,
+>(
+    s: &Solve<T>,
+) {
     let column = MV * V::LANES;
     // SAFETY: the caller's promise; columns from `cols` on are not touched.
     unsafe {

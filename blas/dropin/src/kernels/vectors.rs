@@ -37,11 +37,20 @@ struct Factor<F> {
 fn factor<T: Scalar>(t: T, conj: bool) -> Factor<T::Real> {
     let (re, im) = (t.re(), t.im());
     if !T::COMPLEX {
-        Factor { own: [re, re], other: [re, re] }
+        Factor {
+            own: [re, re],
+            other: [re, re],
+        }
     } else if conj {
-        Factor { own: [re, -re], other: [im, im] }
+        Factor {
+            own: [re, -re],
+            other: [im, im],
+        }
     } else {
-        Factor { own: [re, re], other: [-im, im] }
+        Factor {
+            own: [re, re],
+            other: [-im, im],
+        }
     }
 }
 
@@ -101,11 +110,7 @@ unsafe fn columns_body<T: Scalar, const FMA: bool>(
                 i += SHORT / step;
             }
             while i < rows {
-                let mut s = *y.add(i);
-                for k in 0..c {
-                    s += (*a.offset(i as isize + k as isize * lda)).conj_if(conj) * *t.add(j + k);
-                }
-                *y.add(i) = s;
+                columns_one::<T, FMA>(a.add(i), lda, &f[..c], y.add(i));
                 i += 1;
             }
             j += c;
@@ -128,6 +133,28 @@ unsafe fn columns_chunk<T: Scalar, const FMA: bool, const L: usize>(
             add_scaled::<T, FMA, L>(&mut acc, &x, f);
         }
         y.cast::<[R<T>; L]>().write(acc);
+    }
+}
+
+/// One element, with the roundings of a chunk: what an element becomes must not depend on where
+/// in the vector it is.
+#[inline(always)]
+unsafe fn columns_one<T: Scalar, const FMA: bool>(
+    a: *const T,
+    lda: isize,
+    f: &[Factor<R<T>>],
+    y: *mut T,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if T::COMPLEX {
+            return columns_chunk::<T, FMA, 2>(a, lda, f, y);
+        }
+        let mut s = (*y).re();
+        for (j, f) in f.iter().enumerate() {
+            s = madd::<_, FMA>(f.own[0], (*a.offset(j as isize * lda)).re(), s);
+        }
+        *y = T::real(s);
     }
 }
 
@@ -180,7 +207,11 @@ unsafe fn dots_body<T: Scalar, const FMA: bool, const N: usize>(
                 T::real(p0 + p1)
             } else {
                 let (q0, q1) = (sum(&other, 0), sum(&other, 1));
-                if conj { T::new(p0 + p1, q0 - q1) } else { T::new(p0 - p1, q0 + q1) }
+                if conj {
+                    T::new(p0 + p1, q0 - q1)
+                } else {
+                    T::new(p0 - p1, q0 + q1)
+                }
             };
         }
         while i < rows {
@@ -262,24 +293,36 @@ unsafe fn scale_body<T: Scalar, const FMA: bool>(n: usize, t: T, x: *mut T) {
     unsafe {
         let mut i = 0;
         while i + LONG / step <= n {
-            let p = x.add(i).cast::<[R<T>; LONG]>();
-            let v = p.read();
-            let mut r = v;
-            for k in 0..LONG {
-                r[k] = f.own[k & 1] * v[k];
-            }
-            if T::COMPLEX {
-                for k in 0..LONG {
-                    r[k] = madd::<_, FMA>(f.other[k & 1], v[k ^ 1], r[k]);
-                }
-            }
-            p.write(r);
+            scale_chunk::<T, FMA, LONG>(&f, x.add(i));
             i += LONG / step;
         }
         while i < n {
-            *x.add(i) *= t;
+            if T::COMPLEX {
+                scale_chunk::<T, FMA, 2>(&f, x.add(i));
+            } else {
+                *x.add(i) *= t;
+            }
             i += 1;
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn scale_chunk<T: Scalar, const FMA: bool, const L: usize>(f: &Factor<R<T>>, x: *mut T) {
+    let p = x.cast::<[R<T>; L]>();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let v = p.read();
+        let mut r = v;
+        for k in 0..L {
+            r[k] = f.own[k & 1] * v[k];
+        }
+        if T::COMPLEX {
+            for k in 0..L {
+                r[k] = madd::<_, FMA>(f.other[k & 1], v[k ^ 1], r[k]);
+            }
+        }
+        p.write(r);
     }
 }
 

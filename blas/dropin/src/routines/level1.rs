@@ -18,7 +18,15 @@ fn begin(entry: &'static Entry, n: Int) -> Option<usize> {
 }
 
 #[inline(always)]
-pub unsafe fn axpy<T: Scalar>(e: &'static Entry, n: Int, alpha: T, x: *const T, incx: Int, y: *mut T, incy: Int) {
+pub unsafe fn axpy<T: Scalar>(
+    e: &'static Entry,
+    n: Int,
+    alpha: T,
+    x: *const T,
+    incx: Int,
+    y: *mut T,
+    incy: Int,
+) {
     if let Some(n) = begin(e, n) {
         // SAFETY: the caller's promise.
         unsafe { level1::axpy(n, alpha, x, incx, y, incy) }
@@ -26,7 +34,14 @@ pub unsafe fn axpy<T: Scalar>(e: &'static Entry, n: Int, alpha: T, x: *const T, 
 }
 
 #[inline(always)]
-pub unsafe fn copy<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int, y: *mut T, incy: Int) {
+pub unsafe fn copy<T: Scalar>(
+    e: &'static Entry,
+    n: Int,
+    x: *const T,
+    incx: Int,
+    y: *mut T,
+    incy: Int,
+) {
     if let Some(n) = begin(e, n) {
         // SAFETY: the caller's promise.
         unsafe { level1::copy(n, x, incx, y, incy) }
@@ -34,7 +49,14 @@ pub unsafe fn copy<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int,
 }
 
 #[inline(always)]
-pub unsafe fn swap<T: Scalar>(e: &'static Entry, n: Int, x: *mut T, incx: Int, y: *mut T, incy: Int) {
+pub unsafe fn swap<T: Scalar>(
+    e: &'static Entry,
+    n: Int,
+    x: *mut T,
+    incx: Int,
+    y: *mut T,
+    incy: Int,
+) {
     if let Some(n) = begin(e, n) {
         // SAFETY: the caller's promise.
         unsafe { level1::swap(n, x, incx, y, incy) }
@@ -50,7 +72,13 @@ pub unsafe fn scal<T: Scalar>(e: &'static Entry, n: Int, alpha: T, x: *mut T, in
 }
 
 #[inline(always)]
-pub unsafe fn scal_real<T: Scalar>(e: &'static Entry, n: Int, alpha: T::Real, x: *mut T, incx: Int) {
+pub unsafe fn scal_real<T: Scalar>(
+    e: &'static Entry,
+    n: Int,
+    alpha: T::Real,
+    x: *mut T,
+    incx: Int,
+) {
     if let Some(n) = begin(e, n) {
         // SAFETY: the caller's promise.
         unsafe { level1::scal_real(n, alpha, x, incx) }
@@ -58,7 +86,14 @@ pub unsafe fn scal_real<T: Scalar>(e: &'static Entry, n: Int, alpha: T::Real, x:
 }
 
 #[inline(always)]
-pub unsafe fn dotu<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int, y: *const T, incy: Int) -> T {
+pub unsafe fn dotu<T: Scalar>(
+    e: &'static Entry,
+    n: Int,
+    x: *const T,
+    incx: Int,
+    y: *const T,
+    incy: Int,
+) -> T {
     match begin(e, n) {
         // SAFETY: the caller's promise.
         Some(n) => unsafe { level1::dot(n, x, incx, y, incy, false) },
@@ -67,7 +102,14 @@ pub unsafe fn dotu<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int,
 }
 
 #[inline(always)]
-pub unsafe fn dotc<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int, y: *const T, incy: Int) -> T {
+pub unsafe fn dotc<T: Scalar>(
+    e: &'static Entry,
+    n: Int,
+    x: *const T,
+    incx: Int,
+    y: *const T,
+    incy: Int,
+) -> T {
     match begin(e, n) {
         // SAFETY: the caller's promise.
         Some(n) => unsafe { level1::dot(n, x, incx, y, incy, true) },
@@ -77,7 +119,14 @@ pub unsafe fn dotc<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int,
 
 /// The product of `f32` vectors in `f64`. The type parameter is always `f32`.
 #[inline(always)]
-pub unsafe fn dsdot<T>(e: &'static Entry, n: Int, x: *const f32, incx: Int, y: *const f32, incy: Int) -> f64 {
+pub unsafe fn dsdot<T>(
+    e: &'static Entry,
+    n: Int,
+    x: *const f32,
+    incx: Int,
+    y: *const f32,
+    incy: Int,
+) -> f64 {
     match begin(e, n) {
         // SAFETY: the caller's promise.
         Some(n) => unsafe { level1::dot_wide(n, 0.0, x, incx, y, incy) },
@@ -87,7 +136,15 @@ pub unsafe fn dsdot<T>(e: &'static Entry, n: Int, x: *const f32, incx: Int, y: *
 
 /// The same on top of `b`, rounded to `f32`.
 #[inline(always)]
-pub unsafe fn sdsdot<T>(e: &'static Entry, n: Int, b: f32, x: *const f32, incx: Int, y: *const f32, incy: Int) -> f32 {
+pub unsafe fn sdsdot<T>(
+    e: &'static Entry,
+    n: Int,
+    b: f32,
+    x: *const f32,
+    incx: Int,
+    y: *const f32,
+    incy: Int,
+) -> f32 {
     match begin(e, n) {
         // SAFETY: the caller's promise.
         Some(n) => unsafe { level1::dot_wide(n, b.into(), x, incx, y, incy) as f32 },
@@ -146,7 +203,15 @@ pub unsafe fn rot<T: Scalar>(
 }
 
 #[inline(always)]
-pub unsafe fn rotm<T: Real>(e: &'static Entry, n: Int, x: *mut T, incx: Int, y: *mut T, incy: Int, param: *const T) {
+pub unsafe fn rotm<T: Real>(
+    e: &'static Entry,
+    n: Int,
+    x: *mut T,
+    incx: Int,
+    y: *mut T,
+    incy: Int,
+    param: *const T,
+) {
     if let Some(n) = begin(e, n) {
         // SAFETY: the caller's promise.
         unsafe { level1::rotm(n, x, incx, y, incy, param) }
@@ -162,7 +227,13 @@ pub unsafe fn rotg<T: Real>(_: &'static Entry, a: *mut T, b: *mut T, c: *mut T, 
     }
 }
 
-pub unsafe fn rotg_complex<T: Scalar>(_: &'static Entry, a: *mut T, b: *const T, c: *mut T::Real, s: *mut T) {
+pub unsafe fn rotg_complex<T: Scalar>(
+    _: &'static Entry,
+    a: *mut T,
+    b: *const T,
+    c: *mut T::Real,
+    s: *mut T,
+) {
     // SAFETY: the caller's promise. All is read before any of it is written.
     unsafe {
         let (mut va, mut vc, mut vs) = (*a, <T::Real as Zero>::zero(), T::zero());
@@ -171,7 +242,14 @@ pub unsafe fn rotg_complex<T: Scalar>(_: &'static Entry, a: *mut T, b: *const T,
     }
 }
 
-pub unsafe fn rotmg<T: Real>(_: &'static Entry, d1: *mut T, d2: *mut T, x1: *mut T, y1: T, param: *mut T) {
+pub unsafe fn rotmg<T: Real>(
+    _: &'static Entry,
+    d1: *mut T,
+    d2: *mut T,
+    x1: *mut T,
+    y1: T,
+    param: *mut T,
+) {
     // SAFETY: the caller's promise; there are five parameters. All is read before any of it is
     // written.
     unsafe {

@@ -6,8 +6,8 @@ use crate::args::{Caller, Chosen, Diag, Op, Uplo};
 use crate::dispatch::{Place, place};
 use crate::level2;
 use crate::scalar::Scalar;
-use std::mem::swap;
 use crate::storage::{Band, Dense, Format, Triangle, scaled};
+use std::mem::swap;
 
 /// Asks where to compute.
 #[inline(always)]
@@ -34,7 +34,13 @@ pub unsafe fn gemv<T: Scalar>(
         swap(&mut m, &mut n);
         op = op.of_transposed();
     }
-    who.check(&[(2, m >= 0), (3, n >= 0), (6, lda >= least(m)), (8, incx != 0), (11, incy != 0)])?;
+    who.check(&[
+        (2, m >= 0),
+        (3, n >= 0),
+        (6, lda >= least(m)),
+        (8, incx != 0),
+        (11, incy != 0),
+    ])?;
     if m == 0 || n == 0 || (alpha.is_zero() && beta.is_one()) {
         return Some(());
     }
@@ -90,7 +96,13 @@ pub unsafe fn gbmv<T: Scalar>(
     }
     let (m, n) = (m as usize, n as usize);
     let (lenx, leny) = if op.trans() { (m, n) } else { (n, m) };
-    let band = Band { m, lda: lda as usize, kl: kl as usize, ku: ku as usize, a };
+    let band = Band {
+        m,
+        lda: lda as usize,
+        kl: kl as usize,
+        ku: ku as usize,
+        a,
+    };
     match begin(who, m as Int, n as Int) {
         // SAFETY: the arguments were checked, the rest is the caller's promise.
         Place::Host => unsafe {
@@ -131,14 +143,26 @@ unsafe fn symmetric<T: Scalar>(
         return Some(());
     }
     let size = n as usize;
-    let triangle = Triangle { n: size, uplo, format, a: a.cast_mut() };
+    let triangle = Triangle {
+        n: size,
+        uplo,
+        format,
+        a: a.cast_mut(),
+    };
     match begin(who, n, n) {
         // SAFETY: the arguments were checked, the rest is the caller's promise.
         Place::Host => unsafe {
             scaled(size, beta, y, incy, |y| {
                 if !alpha.is_zero() {
                     let x = Dense::new(size, x, incx);
-                    level2::symv(T::COMPLEX, who.row && T::COMPLEX, alpha, triangle, x.ptr(), y);
+                    level2::symv(
+                        T::COMPLEX,
+                        who.row && T::COMPLEX,
+                        alpha,
+                        triangle,
+                        x.ptr(),
+                        y,
+                    );
                 }
             });
         },
@@ -161,7 +185,20 @@ pub unsafe fn symv<T: Scalar>(
 ) -> Option<()> {
     let own = [(5, lda >= least(n))];
     // SAFETY: the caller's promise.
-    unsafe { symmetric(who, uplo, n, &own, Format::Full(lda as usize), alpha, a, (x, incx, 7), beta, (y, incy, 10)) }
+    unsafe {
+        symmetric(
+            who,
+            uplo,
+            n,
+            &own,
+            Format::Full(lda as usize),
+            alpha,
+            a,
+            (x, incx, 7),
+            beta,
+            (y, incy, 10),
+        )
+    }
 }
 
 pub unsafe fn sbmv<T: Scalar>(
@@ -181,7 +218,20 @@ pub unsafe fn sbmv<T: Scalar>(
     let own = [(3, k >= 0), (6, lda > k)];
     let format = Format::Band(lda as usize, k as usize);
     // SAFETY: the caller's promise.
-    unsafe { symmetric(who, uplo, n, &own, format, alpha, a, (x, incx, 8), beta, (y, incy, 11)) }
+    unsafe {
+        symmetric(
+            who,
+            uplo,
+            n,
+            &own,
+            format,
+            alpha,
+            a,
+            (x, incx, 8),
+            beta,
+            (y, incy, 11),
+        )
+    }
 }
 
 pub unsafe fn spmv<T: Scalar>(
@@ -197,7 +247,20 @@ pub unsafe fn spmv<T: Scalar>(
     incy: Int,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { symmetric(who, uplo, n, &[], Format::Packed, alpha, ap, (x, incx, 6), beta, (y, incy, 9)) }
+    unsafe {
+        symmetric(
+            who,
+            uplo,
+            n,
+            &[],
+            Format::Packed,
+            alpha,
+            ap,
+            (x, incx, 6),
+            beta,
+            (y, incy, 9),
+        )
+    }
 }
 
 /// The six products and solutions with a triangular matrix.
@@ -226,7 +289,12 @@ unsafe fn triangular<T: Scalar>(
         return Some(());
     }
     let size = n as usize;
-    let triangle = Triangle { n: size, uplo, format, a: a.cast_mut() };
+    let triangle = Triangle {
+        n: size,
+        uplo,
+        format,
+        a: a.cast_mut(),
+    };
     match begin(who, n, n) {
         // SAFETY: the arguments were checked, the rest is the caller's promise.
         Place::Host => unsafe {
@@ -312,7 +380,13 @@ unsafe fn rank1<T: Scalar>(
         swap(&mut m, &mut n);
         swap(&mut x, &mut y);
     }
-    who.check(&[(1, m >= 0), (2, n >= 0), (5, x.1 != 0), (7, y.1 != 0), (9, lda >= least(m))])?;
+    who.check(&[
+        (1, m >= 0),
+        (2, n >= 0),
+        (5, x.1 != 0),
+        (7, y.1 != 0),
+        (9, lda >= least(m)),
+    ])?;
     if m == 0 || n == 0 || alpha.is_zero() {
         return Some(());
     }
@@ -386,7 +460,17 @@ unsafe fn update<T: Scalar>(
         // SAFETY: the arguments were checked, the rest is the caller's promise.
         Place::Host => unsafe {
             let x = Dense::conj(size, x, incx, T::COMPLEX && who.row);
-            level2::syr(T::COMPLEX, alpha, x.ptr(), Triangle { n: size, uplo, format, a });
+            level2::syr(
+                T::COMPLEX,
+                alpha,
+                x.ptr(),
+                Triangle {
+                    n: size,
+                    uplo,
+                    format,
+                    a,
+                },
+            );
         },
     }
     Some(())
@@ -404,7 +488,18 @@ pub unsafe fn syr<T: Scalar>(
 ) -> Option<()> {
     let own = [(7, lda >= least(n))];
     // SAFETY: the caller's promise.
-    unsafe { update(who, uplo, n, alpha, (x, incx), &own, Format::Full(lda as usize), a) }
+    unsafe {
+        update(
+            who,
+            uplo,
+            n,
+            alpha,
+            (x, incx),
+            &own,
+            Format::Full(lda as usize),
+            a,
+        )
+    }
 }
 
 pub unsafe fn spr<T: Scalar>(
@@ -449,8 +544,16 @@ unsafe fn update2<T: Scalar>(
     match begin(who, n, n) {
         // SAFETY: the arguments were checked, the rest is the caller's promise.
         Place::Host => unsafe {
-            let (x, y) = (Dense::conj(size, x.0, x.1, conj), Dense::conj(size, y.0, y.1, conj));
-            let triangle = Triangle { n: size, uplo, format, a };
+            let (x, y) = (
+                Dense::conj(size, x.0, x.1, conj),
+                Dense::conj(size, y.0, y.1, conj),
+            );
+            let triangle = Triangle {
+                n: size,
+                uplo,
+                format,
+                a,
+            };
             level2::syr2(T::COMPLEX, alpha, x.ptr(), y.ptr(), triangle);
         },
     }
@@ -471,7 +574,19 @@ pub unsafe fn syr2<T: Scalar>(
 ) -> Option<()> {
     let own = [(9, lda >= least(n))];
     // SAFETY: the caller's promise.
-    unsafe { update2(who, uplo, n, alpha, (x, incx), (y, incy), &own, Format::Full(lda as usize), a) }
+    unsafe {
+        update2(
+            who,
+            uplo,
+            n,
+            alpha,
+            (x, incx),
+            (y, incy),
+            &own,
+            Format::Full(lda as usize),
+            a,
+        )
+    }
 }
 
 pub unsafe fn spr2<T: Scalar>(
@@ -486,5 +601,17 @@ pub unsafe fn spr2<T: Scalar>(
     ap: *mut T,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { update2(who, uplo, n, alpha, (x, incx), (y, incy), &[], Format::Packed, ap) }
+    unsafe {
+        update2(
+            who,
+            uplo,
+            n,
+            alpha,
+            (x, incx),
+            (y, incy),
+            &[],
+            Format::Packed,
+            ap,
+        )
+    }
 }

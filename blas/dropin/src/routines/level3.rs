@@ -52,8 +52,21 @@ pub unsafe fn gemm<T: Scalar>(
     match begin(who, m, n, k) {
         // SAFETY: the arguments were checked, the rest is the caller's promise.
         Place::Host => unsafe {
-            let (a, b) = (View::new(a, lda as usize, opa), View::new(b, ldb as usize, opb));
-            level3::gemm(m as usize, n as usize, k as usize, alpha, a, b, beta, c, ldc as usize);
+            let (a, b) = (
+                View::new(a, lda as usize, opa),
+                View::new(b, ldb as usize, opb),
+            );
+            level3::gemm(
+                m as usize,
+                n as usize,
+                k as usize,
+                alpha,
+                a,
+                b,
+                beta,
+                c,
+                ldc as usize,
+            );
         },
     }
     Some(())
@@ -96,7 +109,13 @@ unsafe fn symmetric<T: Scalar>(
     match begin(who, m, n, order) {
         // SAFETY: the arguments were checked, the rest is the caller's promise.
         Place::Host => unsafe {
-            let (m, n, lda, ldb, ldc) = (m as usize, n as usize, lda as usize, ldb as usize, ldc as usize);
+            let (m, n, lda, ldb, ldc) = (
+                m as usize,
+                n as usize,
+                lda as usize,
+                ldb as usize,
+                ldc as usize,
+            );
             let (a, b) = (View::new(a, lda, Op::N), View::new(b, ldb, Op::N));
             level3::symm(herm, side, uplo, m, n, alpha, a, b, beta, c, ldc);
         },
@@ -120,7 +139,11 @@ pub unsafe fn symm<T: Scalar>(
     ldc: Int,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { symmetric(who, false, side, uplo, m, n, alpha, a, lda, b, ldb, beta, c, ldc) }
+    unsafe {
+        symmetric(
+            who, false, side, uplo, m, n, alpha, a, lda, b, ldb, beta, c, ldc,
+        )
+    }
 }
 
 pub unsafe fn hemm<T: Scalar>(
@@ -139,7 +162,11 @@ pub unsafe fn hemm<T: Scalar>(
     ldc: Int,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { symmetric(who, true, side, uplo, m, n, alpha, a, lda, b, ldb, beta, c, ldc) }
+    unsafe {
+        symmetric(
+            who, true, side, uplo, m, n, alpha, a, lda, b, ldb, beta, c, ldc,
+        )
+    }
 }
 
 /// The options of the rank-k updates: the triangle, and whether A is transposed. A complex
@@ -176,7 +203,12 @@ unsafe fn rank_k<T: Scalar>(
 ) -> Option<()> {
     let (uplo, trans) = update_options::<T>(who, herm, uplo, trans)?;
     let rows = if trans { k } else { n };
-    who.check(&[(3, n >= 0), (4, k >= 0), (7, lda >= least(rows)), (10, ldc >= least(n))])?;
+    who.check(&[
+        (3, n >= 0),
+        (4, k >= 0),
+        (7, lda >= least(rows)),
+        (10, ldc >= least(n)),
+    ])?;
     if n == 0 || ((alpha.is_zero() || k == 0) && beta.is_one()) {
         return Some(());
     }
@@ -222,7 +254,22 @@ pub unsafe fn herk<T: Scalar>(
     ldc: Int,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { rank_k(who, true, uplo, trans, n, k, T::real(alpha), a, lda, T::real(beta), c, ldc) }
+    unsafe {
+        rank_k(
+            who,
+            true,
+            uplo,
+            trans,
+            n,
+            k,
+            T::real(alpha),
+            a,
+            lda,
+            T::real(beta),
+            c,
+            ldc,
+        )
+    }
 }
 
 #[inline(always)]
@@ -260,7 +307,10 @@ unsafe fn rank_2k<T: Scalar>(
         Place::Host => unsafe {
             let (n, k, ldc) = (n as usize, k as usize, ldc as usize);
             let op = if trans { Op::T } else { Op::N };
-            let (a, b) = (View::new(a, lda as usize, op), View::new(b, ldb as usize, op));
+            let (a, b) = (
+                View::new(a, lda as usize, op),
+                View::new(b, ldb as usize, op),
+            );
             level3::syr2k(herm, uplo, trans, n, k, alpha, a, b, beta, c, ldc);
         },
     }
@@ -283,7 +333,11 @@ pub unsafe fn syr2k<T: Scalar>(
     ldc: Int,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { rank_2k(who, false, uplo, trans, n, k, alpha, a, lda, b, ldb, beta, c, ldc) }
+    unsafe {
+        rank_2k(
+            who, false, uplo, trans, n, k, alpha, a, lda, b, ldb, beta, c, ldc,
+        )
+    }
 }
 
 pub unsafe fn her2k<T: Scalar>(
@@ -302,7 +356,24 @@ pub unsafe fn her2k<T: Scalar>(
     ldc: Int,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { rank_2k(who, true, uplo, trans, n, k, alpha, a, lda, b, ldb, T::real(beta), c, ldc) }
+    unsafe {
+        rank_2k(
+            who,
+            true,
+            uplo,
+            trans,
+            n,
+            k,
+            alpha,
+            a,
+            lda,
+            b,
+            ldb,
+            T::real(beta),
+            c,
+            ldc,
+        )
+    }
 }
 
 #[inline(always)]
@@ -330,7 +401,12 @@ unsafe fn triangular<T: Scalar>(
         (side, uplo) = (side.flip(), uplo.flip());
     }
     let order = if side == Side::Left { m } else { n };
-    who.check(&[(5, m >= 0), (6, n >= 0), (9, lda >= least(order)), (11, ldb >= least(m))])?;
+    who.check(&[
+        (5, m >= 0),
+        (6, n >= 0),
+        (9, lda >= least(order)),
+        (11, ldb >= least(m)),
+    ])?;
     if m == 0 || n == 0 {
         return Some(());
     }
@@ -360,7 +436,11 @@ pub unsafe fn trmm<T: Scalar>(
     ldb: Int,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { triangular(who, false, side, uplo, trans, diag, m, n, alpha, a, lda, b, ldb) }
+    unsafe {
+        triangular(
+            who, false, side, uplo, trans, diag, m, n, alpha, a, lda, b, ldb,
+        )
+    }
 }
 
 pub unsafe fn trsm<T: Scalar>(
@@ -378,5 +458,9 @@ pub unsafe fn trsm<T: Scalar>(
     ldb: Int,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { triangular(who, true, side, uplo, trans, diag, m, n, alpha, a, lda, b, ldb) }
+    unsafe {
+        triangular(
+            who, true, side, uplo, trans, diag, m, n, alpha, a, lda, b, ldb,
+        )
+    }
 }
