@@ -129,10 +129,10 @@ vectors! {
     rotmg(d1: *mut T, d2: *mut T, x1: *mut T, y1: T, param: *mut T) -> () {
         "srotmg" srotmg_ cblas_srotmg f32, "drotmg" drotmg_ cblas_drotmg f64
     }
-    dsdot(n: Int, x: *const f32, incx: Int, y: *const f32, incy: Int) -> f64 {
+    dsdot(n: Int, x: *const T, incx: Int, y: *const T, incy: Int) -> f64 {
         "dsdot" dsdot_ cblas_dsdot f32
     }
-    sdsdot(n: Int, b: f32, x: *const f32, incx: Int, y: *const f32, incy: Int) -> f32 {
+    sdsdot(n: Int, b: f32, x: *const T, incx: Int, y: *const T, incy: Int) -> f32 {
         "sdsdot" sdsdot_ cblas_sdsdot f32
     }
 }

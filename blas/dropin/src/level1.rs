@@ -46,7 +46,9 @@ pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T,
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
-            parallel::ranges(n, size_of::<T>(), |i, m| kernels::axpy(m, a, x.at(i), y.at(i)));
+            parallel::ranges(n, size_of::<T>(), |i, m| {
+                kernels::axpy(m, a, x.at(i), y.at(i))
+            });
         } else if incy == 0 {
             pairs(n, x, incx, y, incy, |x, y| *y += a * *x);
         } else {
@@ -93,20 +95,16 @@ pub unsafe fn dot<T: Scalar>(
 }
 
 /// The sum of products in f64, on top of `s`.
-pub unsafe fn dot_wide(
+pub unsafe fn dot_wide<T: Copy + Into<f64>>(
     n: usize,
     mut s: f64,
-    x: *const f32,
+    x: *const T,
     incx: Int,
-    y: *const f32,
+    y: *const T,
     incy: Int,
 ) -> f64 {
     // SAFETY: the caller's vectors have these increments.
-    unsafe {
-        pairs(n, x, incx, y, incy, |x, y| {
-            s += f64::from(*x) * f64::from(*y)
-        })
-    };
+    unsafe { pairs(n, x, incx, y, incy, |x, y| s += (*x).into() * (*y).into()) };
     s
 }
 

@@ -103,9 +103,9 @@ pub fn rotmg<R: Real>(d1: &mut R, d2: &mut R, x1: &mut R, y1: R, param: &mut [R;
             let u = one - h12 * h21;
             if u > zero {
                 flag = zero;
-                *d1 = *d1 / u;
-                *d2 = *d2 / u;
-                *x1 = *x1 * u;
+                *d1 /= u;
+                *d2 /= u;
+                *x1 *= u;
             } else {
                 // Only rounding gets here.
                 flag = -one;
@@ -136,10 +136,10 @@ pub fn rotmg<R: Real>(d1: &mut R, d2: &mut R, x1: &mut R, y1: R, param: &mut [R;
             while *d1 <= one / gamsq || *d1 >= gamsq {
                 store_all(&mut h11, &mut h12, &mut h21, &mut h22);
                 if *d1 <= one / gamsq {
-                    *d1 = *d1 * gamsq;
+                    *d1 *= gamsq;
                     (*x1, h11, h12) = (*x1 / gam, h11 / gam, h12 / gam);
                 } else {
-                    *d1 = *d1 / gamsq;
+                    *d1 /= gamsq;
                     (*x1, h11, h12) = (*x1 * gam, h11 * gam, h12 * gam);
                 }
                 if !Float::is_finite(*d1) {
@@ -151,10 +151,10 @@ pub fn rotmg<R: Real>(d1: &mut R, d2: &mut R, x1: &mut R, y1: R, param: &mut [R;
             while Float::abs(*d2) <= one / gamsq || Float::abs(*d2) >= gamsq {
                 store_all(&mut h11, &mut h12, &mut h21, &mut h22);
                 if Float::abs(*d2) <= one / gamsq {
-                    *d2 = *d2 * gamsq;
+                    *d2 *= gamsq;
                     (h21, h22) = (h21 / gam, h22 / gam);
                 } else {
-                    *d2 = *d2 / gamsq;
+                    *d2 /= gamsq;
                     (h21, h22) = (h21 * gam, h22 * gam);
                 }
                 if !Float::is_finite(*d2) {

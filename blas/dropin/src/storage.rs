@@ -83,10 +83,10 @@ impl<T: Scalar> Triangle<T> {
             Format::Packed if upper => j * (j + 1) / 2,
             Format::Packed => j * (2 * self.n - j + 1) / 2,
         };
-        // SAFETY: the caller's promise.
         Column {
             row,
             len: end - row,
+            // SAFETY: the caller's promise.
             at: unsafe { self.a.add(offset) },
         }
     }

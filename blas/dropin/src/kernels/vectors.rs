@@ -195,8 +195,8 @@ unsafe fn dots_body<T: Scalar, const FMA: bool, const N: usize>(
             let (mut own, mut other) = short[j];
             if is_long {
                 for k in 0..LONG {
-                    own[k % SHORT] = own[k % SHORT] + long[j].0[k];
-                    other[k % SHORT] = other[k % SHORT] + long[j].1[k];
+                    own[k % SHORT] += long[j].0[k];
+                    other[k % SHORT] += long[j].1[k];
                 }
             }
             let sum = |v: &[R<T>; SHORT], from: usize| {

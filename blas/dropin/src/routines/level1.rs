@@ -117,14 +117,14 @@ pub unsafe fn dotc<T: Scalar>(
     }
 }
 
-/// The product of `f32` vectors in `f64`. The type parameter is always `f32`.
+/// The product of `f32` vectors in `f64`.
 #[inline(always)]
-pub unsafe fn dsdot<T>(
+pub unsafe fn dsdot<T: Copy + Into<f64>>(
     e: &'static Entry,
     n: Int,
-    x: *const f32,
+    x: *const T,
     incx: Int,
-    y: *const f32,
+    y: *const T,
     incy: Int,
 ) -> f64 {
     match begin(e, n) {
@@ -136,13 +136,13 @@ pub unsafe fn dsdot<T>(
 
 /// The same on top of `b`, rounded to `f32`.
 #[inline(always)]
-pub unsafe fn sdsdot<T>(
+pub unsafe fn sdsdot<T: Copy + Into<f64>>(
     e: &'static Entry,
     n: Int,
     b: f32,
-    x: *const f32,
+    x: *const T,
     incx: Int,
-    y: *const f32,
+    y: *const T,
     incy: Int,
 ) -> f32 {
     match begin(e, n) {
