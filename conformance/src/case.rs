@@ -3,11 +3,11 @@
 
 use crate::chain;
 use crate::layout::Layout;
+use crate::table::{self, Kind};
 use crate::values::Input;
 use std::fmt;
 use suanzi_ops::Scalar;
 use suanzi_ops::table::call::Example;
-use suanzi_ops::table::{self, Kind};
 
 /// One case. Its text form is its id: `add/f32/17x33/transposed/special/s1`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 //! rounded to the kind that the chain computes in. f16 and bf16 are held in f32 between steps.
 
 use crate::rng::Rng;
+use crate::table::{self, Inputs, Kind, Limit};
 use suanzi_codegen::ir::CastMode;
-use suanzi_ops::table::{self, Inputs, Kind, Limit};
 use suanzi_ops::{Num, Scalar};
 
 /// A chain. Values are numbered: the inputs first, then one for each step.

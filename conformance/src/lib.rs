@@ -35,5 +35,6 @@ mod shadow;
 mod shard;
 mod subject;
 mod sweep;
+mod table;
 mod values;
 mod watch;

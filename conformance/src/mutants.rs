@@ -16,6 +16,7 @@ use crate::plan::{self, Profile};
 use crate::result::{CaseResult, Effect, Status};
 use crate::rng::Rng;
 use crate::sweep;
+use crate::table::{self, Limit, Row};
 use crate::values::Input;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,7 +24,6 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Duration;
 use suanzi_backends::DeviceKind;
-use suanzi_ops::table::{self, Limit, Row};
 
 /// Mutate kernels, and see whether the smoke profile notices.
 #[derive(Debug, clap::Args)]

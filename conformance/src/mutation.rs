@@ -325,8 +325,8 @@ fn is_special(scalar: Scalar, bits: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table;
     use suanzi_backends::DeviceKind;
-    use suanzi_ops::table;
 
     fn kernel(op: &str, dtype: Scalar) -> Kernel {
         let row = table::row(op).unwrap();

@@ -9,11 +9,11 @@ use crate::chain;
 use crate::layout::Layout;
 use crate::subject::combinations;
 use crate::sweep;
+use crate::table::{self, Kind, Limit, Row};
 use crate::values::Input;
 use std::collections::BTreeMap;
 use suanzi_ops::Scalar;
 use suanzi_ops::table::call::Example;
-use suanzi_ops::table::{self, Kind, Limit, Row};
 
 /// How much is run.
 #[derive(

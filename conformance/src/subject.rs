@@ -7,10 +7,10 @@ use crate::chain::Chain;
 use crate::layout::{self, InputView, Layout};
 use crate::measure::{Expected, flush};
 use crate::rng::Rng;
+use crate::table::{self, Domain, Inputs, Kind, Limit, Map, Reduce, Row};
 use crate::values::{self, Input};
 use suanzi_ops::num::int_range;
 use suanzi_ops::table::call::{self, Array, Call, Example};
-use suanzi_ops::table::{self, Domain, Inputs, Kind, Limit, Map, Reduce, Row};
 use suanzi_ops::{Num, Scalar};
 
 /// One input.

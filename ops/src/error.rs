@@ -82,7 +82,8 @@ pub(crate) fn list<T: std::fmt::Debug>(items: impl IntoIterator<Item = T>) -> St
 }
 
 impl Error {
-    pub(crate) fn shape<'a>(
+    /// Shapes that do not fit: what was called, with which shapes, and the rule.
+    pub fn shape<'a>(
         op: &str,
         shapes: impl IntoIterator<Item = &'a [usize]>,
         why: impl Into<String>,
@@ -94,7 +95,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn dtype(
+    /// Dtypes that do not fit.
+    pub fn dtype(
         op: &str,
         dtypes: impl IntoIterator<Item = Scalar>,
         why: impl Into<String>,
@@ -107,7 +109,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn value(op: &str, why: impl Into<String>) -> Error {
+    /// A value that is not allowed.
+    pub fn value(op: &str, why: impl Into<String>) -> Error {
         Error::Value {
             op: op.to_string(),
             why: why.into(),

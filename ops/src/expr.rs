@@ -444,6 +444,12 @@ impl Expr {
     /// [`Error::Shape`], [`Error::Dtype`] or [`Error::Device`] where `out` does not fit,
     /// [`Error::Backend`].
     pub fn eval_into(&self, out: &Tensor) -> Result<()> {
+        self.fits(out)?;
+        skeleton::map(self, out)
+    }
+
+    /// Whether a tensor can take the result.
+    pub(crate) fn fits(&self, out: &Tensor) -> Result<()> {
         let name = self.name();
         if out.shape() != self.shape() {
             let why = "the destination has another shape";
@@ -461,7 +467,7 @@ impl Expr {
         if let Some(ctx) = &self.0.ctx {
             same_device(name, ctx, out.context())?;
         }
-        skeleton::map(self, out)
+        Ok(())
     }
 
     /// The name of the outermost operator, for messages.

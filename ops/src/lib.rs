@@ -33,7 +33,7 @@ pub use element::Element;
 pub use error::{Error, Result};
 pub use expr::{Expr, Outside, Reduction};
 pub use num::Num;
-pub use skeleton::{index_width, kernel_for, sample_kernels};
+pub use skeleton::{Contract, contract, contract_into, index_width, kernel_for, sample_kernels};
 pub use table::functions as ops;
 pub use tensor::Tensor;
 

@@ -48,10 +48,9 @@ const STREAM: &str = "\
 ";
 
 /// Lanes of two vectors. Compilers turn a list of lanes into as many insertions where the built-in is
-/// one or two instructions. `SZ_PLAIN` is for simulators that take lanes of the built-in for undefined
-/// (oclgrind 21.10: lane 11).
+/// one or two instructions.
 const SHUFFLE: &str = "\
-#if defined(__clang__) && !defined(SZ_PLAIN)
+#ifdef __clang__
 #define SZ_SHUFFLE$n(m, a, b, $i) __builtin_shufflevector(a, b, $i)
 #else
 #define SZ_SHUFFLE$n(m, a, b, $i) shuffle2(a, b, (m)($i))

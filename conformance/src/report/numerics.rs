@@ -7,10 +7,10 @@
 use super::{Device, Report};
 use crate::measure::bound;
 use crate::result::{CaseResult, Status};
+use crate::table::{self, Kind, Limit, Row};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use suanzi_ops::Scalar;
-use suanzi_ops::table::{self, Kind, Limit, Row};
 
 /// Prefix of rows that ask for the device's own function.
 const NATIVE: &str = "native_";

@@ -218,15 +218,11 @@ pub struct Read<'a> {
 impl Reader {
     /// Declares the input buffers. A leaf that lies in the output's memory is read through it.
     pub fn declare(b: &mut Builder, graph: &Graph, out: Option<(Place, &[bool])>) -> Reader {
-        Reader::declared(b, "", graph, out)
+        Reader::declare_as(b, "", graph, out)
     }
 
     /// The same with names that begin with a word, where a kernel has several graphs.
-    pub fn declare_as(b: &mut Builder, prefix: &str, graph: &Graph) -> Reader {
-        Reader::declared(b, prefix, graph, None)
-    }
-
-    fn declared(
+    pub fn declare_as(
         b: &mut Builder,
         prefix: &str,
         graph: &Graph,

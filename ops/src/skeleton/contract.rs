@@ -29,8 +29,10 @@ use suanzi_codegen::Scalar;
 use suanzi_codegen::hash::stable_hash;
 use tiles::{Stage, Tiles};
 
-/// A contraction.
-pub(crate) struct Contract<'a> {
+/// A contraction: what is multiplied, and what becomes of the sums.
+#[derive(Clone, Copy)]
+pub struct Contract<'a> {
+    /// For messages and the dispatch log.
     pub op: &'static str,
     /// `[batch.., m.., k..]`
     pub a: &'a Expr,
@@ -53,6 +55,8 @@ struct Shape<'a> {
     dtypes: Vec<Scalar>,
     /// Of the output and the epilogue's leaves.
     walks: Vec<Walk>,
+    /// Leaves of each side that lie in the output's memory.
+    shared: [Vec<bool>; 3],
     /// Axes of the batch, of m and of k.
     axes: [usize; 3],
     /// A is in panels.
@@ -136,9 +140,36 @@ fn collapse(dims: &[usize], sides: Vec<&mut Vec<Vec<i64>>>) -> Vec<usize> {
 }
 
 /// Runs a contraction; the result is contiguous.
-pub(crate) fn contract(c: &Contract<'_>) -> Result<Tensor> {
+///
+/// # Errors
+/// [`Error::Shape`] where the operands' axes do not fit or the epilogue changes the shape;
+/// [`Error::Device`], [`Error::Backend`].
+pub fn contract(c: &Contract<'_>) -> Result<Tensor> {
+    run(c, None)
+}
+
+/// Runs a contraction into a tensor of the result's shape and dtype, whose elements overlap neither
+/// each other nor the operands; the epilogue may read it, element for element.
+///
+/// # Errors
+/// As [`contract`], and [`Error::Shape`], [`Error::Dtype`] where the destination does not fit.
+pub fn contract_into(c: &Contract<'_>, out: &Tensor) -> Result<()> {
+    run(c, Some(out)).map(drop)
+}
+
+fn run(c: &Contract<'_>, into: Option<&Tensor>) -> Result<Tensor> {
     let [nb, nm, nk] = c.axes;
-    let (a_dims, n) = (c.a.shape(), &c.b.shape()[nb + nk..]);
+    let (a_dims, b_dims) = (c.a.shape(), c.b.shape());
+    if a_dims.len() != nb + nm + nk
+        || b_dims.len() != nb + nk + 1
+        || a_dims[..nb] != b_dims[..nb]
+        || a_dims[nb + nm..] != b_dims[nb..nb + nk]
+    {
+        let why =
+            format!("{nb} axes of the batch, {nm} of m, {nk} of k and one of n do not fit these");
+        return Err(Error::shape(c.op, [a_dims, b_dims], why));
+    }
+    let n = &b_dims[nb + nk..];
     let ctx = c.a.context(c.op)?;
     same_device(c.op, &ctx, &c.b.context(c.op)?)?;
     let k_dims = &a_dims[nb + nm..];
@@ -154,7 +185,13 @@ pub(crate) fn contract(c: &Contract<'_>) -> Result<Tensor> {
         return Err(Error::shape(c.op, [&shape[..], epilogue.shape()], why));
     }
     let dtype = epilogue.dtype();
-    let out = &Tensor::empty(&ctx, dtype, &shape)?;
+    let out = &match into {
+        Some(out) => {
+            epilogue.fits(out)?;
+            out.clone()
+        }
+        None => Tensor::empty(&ctx, dtype, &shape)?,
+    };
     if out.numel() == 0 {
         return Ok(out.clone());
     }
@@ -218,12 +255,14 @@ pub(crate) fn contract(c: &Contract<'_>) -> Result<Tensor> {
         let strides = [&e.batch[i][..], &e.rows[i], &e.columns[i]].concat();
         Walk::of(&strides, e.offsets[i], tiles.lanes)
     };
+    let shared = [&e, &a, &b].map(|side| side.graph.in_memory_of(out));
     let of = |g: &'_ Graph| g.leaves.iter().map(|l| l.dtype).collect::<Vec<_>>();
     let shape = Shape {
         skeleton: "contract",
         nodes: [&e.graph.nodes, &a.graph.nodes, &b.graph.nodes],
         dtypes: [vec![dtype], of(&e.graph), of(&a.graph), of(&b.graph)].concat(),
         walks: (0..e.offsets.len()).map(walk).collect(),
+        shared: shared.clone(),
         axes: [batch_dims.len(), m_dims.len(), k_dims.len()],
         packed,
         along_k,
@@ -269,9 +308,11 @@ pub(crate) fn contract(c: &Contract<'_>) -> Result<Tensor> {
         })
         .map_err(|x| failed(c.op, &epilogue, x))?;
     let mut args = vec![Arg::Buffer(out.buffer().memory())];
-    for leaf in [&e, &a, &b].into_iter().flat_map(|side| &side.graph.leaves) {
-        if let Source::Memory(Some(buffer)) = &leaf.source {
-            args.push(Arg::Buffer(buffer.memory()));
+    for (side, shared) in [&e, &a, &b].into_iter().zip(&shared) {
+        for (leaf, shared) in side.graph.leaves.iter().zip(shared) {
+            if let (Source::Memory(Some(buffer)), false) = (&leaf.source, shared) {
+                args.push(Arg::Buffer(buffer.memory()));
+            }
         }
     }
     let scalars = lists.iter().flat_map(|l| &l.0);

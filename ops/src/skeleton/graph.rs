@@ -87,6 +87,16 @@ impl Graph {
         graph
     }
 
+    /// Of each leaf, whether it lies in the memory of a tensor, through which it must then be read.
+    pub fn in_memory_of(&self, out: &Tensor) -> Vec<bool> {
+        let memory = out.buffer().memory();
+        let of = |leaf: &Leaf| match &leaf.source {
+            Source::Memory(Some(buffer)) => std::ptr::eq(buffer.memory(), memory),
+            _ => false,
+        };
+        self.leaves.iter().map(of).collect()
+    }
+
     fn empty(dtype: Scalar, shape: Vec<usize>) -> Graph {
         Graph {
             leaves: vec![],

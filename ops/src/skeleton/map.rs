@@ -66,11 +66,7 @@ pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
     });
     let (expr, out) = moved.as_ref().map_or((expr, out), |(e, o)| (e, o));
     let graph = Graph::new(expr);
-    let shared = graph.leaves.iter().map(|leaf| match &leaf.source {
-        Source::Memory(Some(buffer)) => std::ptr::eq(buffer.memory(), out.buffer().memory()),
-        _ => false,
-    });
-    let shared: Vec<bool> = shared.collect();
+    let shared = graph.in_memory_of(out);
     let (shape, scalars, groups) = plan(
         &graph,
         out.strides(),

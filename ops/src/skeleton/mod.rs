@@ -32,7 +32,7 @@ use suanzi_backends::DeviceKind;
 use suanzi_codegen::{Kernel, Scalar};
 
 pub use access::index_width;
-pub(crate) use contract::{Contract, contract};
+pub use contract::{Contract, contract, contract_into};
 pub(crate) use each::{By, Each};
 pub(crate) use map::map;
 pub(crate) use reduce::{Order, reduce};

@@ -53,10 +53,11 @@ pub fn build(
     let mut k = Builder::new(format!("contract_{op}"), [tiles.items(), 1, 1]);
     let out = k.buffer("out", shape.dtypes[0], Access::ReadWrite);
     let readers = [
-        Reader::declare_as(&mut k, "e", &e.graph),
-        Reader::declare_as(&mut k, "a", &a.graph),
-        Reader::declare_as(&mut k, "b", &b.graph),
-    ];
+        ("e", &e.graph, &shape.shared[0]),
+        ("a", &a.graph, &shape.shared[1]),
+        ("b", &b.graph, &shape.shared[2]),
+    ]
+    .map(|(word, graph, shared)| Reader::declare_as(&mut k, word, graph, Some((out, shared))));
     let [params, ep, ap, bp] = ["", "e", "a", "b"]
         .iter()
         .zip(lists)

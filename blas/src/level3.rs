@@ -1,0 +1,432 @@
+//! Level 3: matrices with matrices.
+//!
+//! Everything is [`product`] with another form of operand, or a recursion that ends in it. Shapes are
+//! those of BLAS after transposition, which is a view ([`Matrix::t`], [`Matrix::h`]): `gemm(1.0, a.t(), &b,
+//! 0.0, &c)` is BLAS's `TRANSA = 'T'`. All routines take batches. Calls return once the work is
+//! recorded; C (B of `trmm` and `trsm`) must not overlap the other operands.
+//!
+//! Errors of all: [`crate::Error::Shape`] where sizes or batches do not fit, [`crate::Error::Dtype`] where the
+//! dtypes differ, [`crate::Error::Backend`] where the device fails. A refused call changes nothing.
+
+use crate::matrix::{Diag, Form, Matrix, Operand, Side, Uplo};
+use crate::product::{Part, product, scale};
+use crate::{Error, Result};
+use num_complex::Complex64;
+use suanzi_ops::ops;
+
+const ONE: Complex64 = Complex64::ONE;
+
+/// `C = alpha · A · B + beta · C`: A is m × k, B k × n, C m × n.
+///
+/// # Errors
+/// See the module.
+pub fn gemm(
+    alpha: impl Into<Complex64>,
+    a: impl Into<Operand>,
+    b: impl Into<Operand>,
+    beta: impl Into<Complex64>,
+    c: &Matrix,
+) -> Result<()> {
+    let factors = (alpha.into(), &a.into(), &b.into());
+    product("gemm", factors, (beta.into(), c), Part::Whole)
+}
+
+/// As [`gemm`], but only a triangle of C is written (`gemmtr`): C is n × n.
+///
+/// # Errors
+/// See the module.
+pub fn gemmt(
+    uplo: Uplo,
+    alpha: impl Into<Complex64>,
+    a: impl Into<Operand>,
+    b: impl Into<Operand>,
+    beta: impl Into<Complex64>,
+    c: &Matrix,
+) -> Result<()> {
+    let (a, b) = (a.into(), b.into());
+    triangle(
+        "gemmt",
+        (alpha.into(), &a, &b),
+        (beta.into(), c),
+        Part::Triangle(uplo),
+    )
+}
+
+/// `C = alpha · A · B + beta · C`, or `alpha · B · A + beta · C`, where A is symmetric.
+///
+/// # Errors
+/// See the module.
+pub fn symm(
+    side: Side,
+    uplo: Uplo,
+    (alpha, a): (impl Into<Complex64>, &Matrix),
+    b: &Matrix,
+    (beta, c): (impl Into<Complex64>, &Matrix),
+) -> Result<()> {
+    let a = a.with(Form::Symmetric(uplo));
+    beside(
+        "symm",
+        side,
+        (alpha.into(), &a, &b.into()),
+        (beta.into(), c),
+    )
+}
+
+/// As [`symm`], where A is Hermitian.
+///
+/// # Errors
+/// See the module.
+pub fn hemm(
+    side: Side,
+    uplo: Uplo,
+    (alpha, a): (impl Into<Complex64>, &Matrix),
+    b: &Matrix,
+    (beta, c): (impl Into<Complex64>, &Matrix),
+) -> Result<()> {
+    let a = a.with(Form::Hermitian(uplo));
+    beside(
+        "hemm",
+        side,
+        (alpha.into(), &a, &b.into()),
+        (beta.into(), c),
+    )
+}
+
+fn beside(
+    op: &'static str,
+    side: Side,
+    (alpha, a, b): (Complex64, &Operand, &Operand),
+    (beta, c): (Complex64, &Matrix),
+) -> Result<()> {
+    square(op, &a.matrix)?;
+    let factors = match side {
+        Side::Left => (alpha, a, b),
+        Side::Right => (alpha, b, a),
+    };
+    product(op, factors, (beta, c), Part::Whole)
+}
+
+/// `C = alpha · A · Aᵀ + beta · C`, one triangle of it: A is n × k.
+///
+/// # Errors
+/// See the module.
+pub fn syrk(
+    uplo: Uplo,
+    (alpha, a): (impl Into<Complex64>, &Matrix),
+    (beta, c): (impl Into<Complex64>, &Matrix),
+) -> Result<()> {
+    let factors = (alpha.into(), &a.into(), &a.t().into());
+    triangle("syrk", factors, (beta.into(), c), Part::Triangle(uplo))
+}
+
+/// `C = alpha · A · Aᴴ + beta · C`, one triangle of it, whose diagonal becomes real: A is n × k.
+///
+/// # Errors
+/// See the module.
+pub fn herk(uplo: Uplo, (alpha, a): (f64, &Matrix), (beta, c): (f64, &Matrix)) -> Result<()> {
+    if quiet(alpha.into(), a, beta.into()) {
+        return Ok(());
+    }
+    let factors = (alpha.into(), &a.into(), &a.h());
+    triangle("herk", factors, (beta.into(), c), Part::Hermitian(uplo))
+}
+
+/// `C = alpha · (A · Bᵀ + B · Aᵀ) + beta · C`, one triangle of it: A and B are n × k.
+///
+/// # Errors
+/// See the module.
+pub fn syr2k(
+    uplo: Uplo,
+    (alpha, a, b): (impl Into<Complex64>, &Matrix, &Matrix),
+    (beta, c): (impl Into<Complex64>, &Matrix),
+) -> Result<()> {
+    let (op, alpha, part) = ("syr2k", alpha.into(), Part::Triangle(uplo));
+    alike(op, a, b)?;
+    triangle(
+        op,
+        (alpha, &a.into(), &b.t().into()),
+        (beta.into(), c),
+        part,
+    )?;
+    triangle(op, (alpha, &b.into(), &a.t().into()), (ONE, c), part)
+}
+
+/// `C = alpha · A · Bᴴ + conj(alpha) · B · Aᴴ + beta · C`, one triangle of it, whose diagonal becomes
+/// real: A and B are n × k.
+///
+/// # Errors
+/// See the module.
+pub fn her2k(
+    uplo: Uplo,
+    (alpha, a, b): (impl Into<Complex64>, &Matrix, &Matrix),
+    (beta, c): (f64, &Matrix),
+) -> Result<()> {
+    let (op, alpha, part) = ("her2k", alpha.into(), Part::Hermitian(uplo));
+    alike(op, a, b)?;
+    if quiet(alpha, a, beta.into()) {
+        return Ok(());
+    }
+    triangle(op, (alpha, &a.into(), &b.h()), (beta.into(), c), part)?;
+    triangle(op, (alpha.conj(), &b.into(), &a.h()), (ONE, c), part)
+}
+
+/// BLAS leaves C, diagonal included, as it is where nothing is added and nothing scaled.
+fn quiet(alpha: Complex64, a: &Matrix, beta: Complex64) -> bool {
+    (alpha == Complex64::ZERO || a.n() == 0) && beta == ONE
+}
+
+/// Columns of a triangle that are one product, half of it for nothing.
+const TRIANGLE: usize = 512;
+
+/// A product of which a triangle is wanted: the square beside two smaller triangles.
+fn triangle(
+    op: &'static str,
+    (alpha, a, b): (Complex64, &Operand, &Operand),
+    (beta, c): (Complex64, &Matrix),
+    part: Part,
+) -> Result<()> {
+    square(op, c)?;
+    if a.matrix.m() != c.m() || b.matrix.n() != c.n() || c.n() <= TRIANGLE {
+        return product(op, (alpha, a, b), (beta, c), part);
+    }
+    let (n, k) = (c.n(), a.matrix.n());
+    let half = n.div_ceil(2).next_multiple_of(64).min(n - 1);
+    let rows = |x: &Operand, from: usize, to: usize| -> Result<Operand> {
+        Ok(Operand {
+            matrix: x.matrix.block(from..to, 0..k)?,
+            ..x.clone()
+        })
+    };
+    let columns = |x: &Operand, from: usize, to: usize| -> Result<Operand> {
+        Ok(rows(&x.t(), from, to)?.t())
+    };
+    let (above, below) = (rows(a, 0, half)?, rows(a, half, n)?);
+    let (left, right) = (columns(b, 0, half)?, columns(b, half, n)?);
+    let (Part::Triangle(uplo) | Part::Hermitian(uplo)) = part else {
+        return product(op, (alpha, a, b), (beta, c), part);
+    };
+    let (first, second, beside) = match uplo {
+        Uplo::Lower => (&below, &left, c.block(half..n, 0..half)?),
+        Uplo::Upper => (&above, &right, c.block(0..half, half..n)?),
+    };
+    product(op, (alpha, first, second), (beta, &beside), Part::Whole)?;
+    let corners = [c.block(0..half, 0..half)?, c.block(half..n, half..n)?];
+    triangle(op, (alpha, &above, &left), (beta, &corners[0]), part)?;
+    triangle(op, (alpha, &below, &right), (beta, &corners[1]), part)
+}
+
+/// `B = alpha · A · B`, or `alpha · B · A`, where A is triangular; `A` may be `a.t()` or `a.h()` with the
+/// `uplo` of what it is then.
+///
+/// # Errors
+/// See the module.
+pub fn trmm(
+    side: Side,
+    uplo: Uplo,
+    diag: Diag,
+    (alpha, a): (impl Into<Complex64>, impl Into<Operand>),
+    b: &Matrix,
+) -> Result<()> {
+    let (op, alpha, a) = ("trmm", alpha.into(), a.into());
+    let (a, b) = facing(
+        op,
+        side,
+        Operand {
+            form: Form::Triangular(uplo, diag),
+            ..a
+        },
+        b,
+    )?;
+    if alpha == Complex64::ZERO {
+        return scale(op, alpha, &b, Part::Whole);
+    }
+    trmm_left(op, alpha, &a, &b)
+}
+
+/// Both transposed where A is on the right, so that it is on the left.
+fn facing(op: &str, side: Side, a: Operand, b: &Matrix) -> Result<(Operand, Matrix)> {
+    let (a, b) = match side {
+        Side::Left => (a, b.clone()),
+        Side::Right => (a.t(), b.t()),
+    };
+    square(op, &a.matrix)?;
+    if a.matrix.n() != b.m() || a.matrix.batch() != b.batch() {
+        let shapes = [a.matrix.tensor().shape(), b.tensor().shape()];
+        return Err(Error::shape(op, shapes, "A and B do not fit"));
+    }
+    if a.matrix.dtype() != b.dtype()
+        || a.matrix.is_complex() != b.is_complex()
+        || !b.dtype().is_float()
+    {
+        let why = "matrices are of one float dtype, and all real or all complex";
+        return Err(Error::dtype(op, [a.matrix.dtype(), b.dtype()], why));
+    }
+    Ok((a, b))
+}
+
+/// Rows of a triangular matrix that are one product.
+const BLOCK: usize = 64;
+
+/// A triangular operand in quarters: the corners, and the square beside them.
+struct Quarters {
+    first: Operand,
+    second: Operand,
+    square: Operand,
+    uplo: Uplo,
+}
+
+fn quarters(a: &Operand, half: usize) -> Result<Quarters> {
+    let n = a.matrix.n();
+    let Form::Triangular(uplo, _) = a.form else {
+        return Err(Error::value("quarters", "the operand is not triangular"));
+    };
+    let of = |matrix: Matrix, form: Form| Operand {
+        matrix,
+        form,
+        ..a.clone()
+    };
+    let beside = match uplo {
+        Uplo::Lower => a.matrix.block(half..n, 0..half)?,
+        Uplo::Upper => a.matrix.block(0..half, half..n)?,
+    };
+    Ok(Quarters {
+        first: of(a.matrix.block(0..half, 0..half)?, a.form),
+        second: of(a.matrix.block(half..n, half..n)?, a.form),
+        square: of(beside, Form::General),
+        uplo,
+    })
+}
+
+fn halves(b: &Matrix, half: usize) -> Result<[Matrix; 2]> {
+    let (m, n) = (b.m(), b.n());
+    Ok([b.block(0..half, 0..n)?, b.block(half..m, 0..n)?])
+}
+
+/// Half of some rows, in whole blocks.
+fn middle(m: usize) -> usize {
+    m.div_ceil(2).next_multiple_of(BLOCK)
+}
+
+fn trmm_left(op: &'static str, alpha: Complex64, a: &Operand, b: &Matrix) -> Result<()> {
+    if b.m() <= BLOCK {
+        let old = Matrix::like(b, &ops::copy(b.tensor())?.eval()?)?;
+        return product(
+            op,
+            (alpha, a, &old.into()),
+            (Complex64::ZERO, b),
+            Part::Whole,
+        );
+    }
+    let half = middle(b.m());
+    let q = quarters(a, half)?;
+    let [above, below] = halves(b, half)?;
+    // What the square still reads is overwritten last.
+    let (last, other, corners) = match q.uplo {
+        Uplo::Lower => (&above, &below, [&q.second, &q.first]),
+        Uplo::Upper => (&below, &above, [&q.first, &q.second]),
+    };
+    trmm_left(op, alpha, corners[0], other)?;
+    product(
+        op,
+        (alpha, &q.square, &last.into()),
+        (ONE, other),
+        Part::Whole,
+    )?;
+    trmm_left(op, alpha, corners[1], last)
+}
+
+/// `B = alpha · A⁻¹ · B`, or `alpha · B · A⁻¹`, where A is triangular (see [`trmm`]).
+///
+/// Blocks of 64 rows on the diagonal are inverted, all at once; the rest is products.
+///
+/// # Errors
+/// See the module. A singular A is not looked for: as in BLAS, infinities and NaN come out.
+pub fn trsm(
+    side: Side,
+    uplo: Uplo,
+    diag: Diag,
+    (alpha, a): (impl Into<Complex64>, impl Into<Operand>),
+    b: &Matrix,
+) -> Result<()> {
+    let (op, alpha, a) = ("trsm", alpha.into(), a.into());
+    let (a, b) = facing(
+        op,
+        side,
+        Operand {
+            form: Form::Triangular(uplo, diag),
+            ..a
+        },
+        b,
+    )?;
+    scale(op, alpha, &b, Part::Whole)?;
+    if alpha == Complex64::ZERO || b.tensor().numel() == 0 {
+        return Ok(());
+    }
+    let inverses = crate::inverse::diagonal_blocks(&a, BLOCK)?;
+    trsm_left(op, &a, &inverses, 0, &b)
+}
+
+/// `first` is the number of the operand's first block on the diagonal.
+fn trsm_left(
+    op: &'static str,
+    a: &Operand,
+    inverses: &Matrix,
+    first: usize,
+    b: &Matrix,
+) -> Result<()> {
+    let m = b.m();
+    if m <= BLOCK {
+        let old = Matrix::like(b, &ops::copy(b.tensor())?.eval()?)?;
+        let inverse = crate::inverse::block(inverses, first, m)?;
+        return product(
+            op,
+            (ONE, &inverse.into(), &old.into()),
+            (Complex64::ZERO, b),
+            Part::Whole,
+        );
+    }
+    let half = middle(m);
+    let q = quarters(a, half)?;
+    let [above, below] = halves(b, half)?;
+    let (solved, rest, corners) = match q.uplo {
+        Uplo::Lower => (
+            &above,
+            &below,
+            [(&q.first, first), (&q.second, first + half / BLOCK)],
+        ),
+        Uplo::Upper => (
+            &below,
+            &above,
+            [(&q.second, first + half / BLOCK), (&q.first, first)],
+        ),
+    };
+    trsm_left(op, corners[0].0, inverses, corners[0].1, solved)?;
+    product(
+        op,
+        (-ONE, &q.square, &solved.into()),
+        (ONE, rest),
+        Part::Whole,
+    )?;
+    trsm_left(op, corners[1].0, inverses, corners[1].1, rest)
+}
+
+fn square(op: &str, a: &Matrix) -> Result<()> {
+    match a.m() == a.n() {
+        true => Ok(()),
+        false => Err(Error::shape(
+            op,
+            [a.tensor().shape()],
+            "the matrix is square",
+        )),
+    }
+}
+
+fn alike(op: &str, a: &Matrix, b: &Matrix) -> Result<()> {
+    match a.tensor().shape() == b.tensor().shape() {
+        true => Ok(()),
+        false => {
+            let shapes = [a.tensor().shape(), b.tensor().shape()];
+            Err(Error::shape(op, shapes, "A and B have the same shape"))
+        }
+    }
+}
