@@ -3,15 +3,35 @@
 
 use libloading::Library;
 use num_complex::Complex;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 /// Complex numbers in f64: what the references compute in.
 pub type C = Complex<f64>;
 
-/// Where cargo puts the library for tests: beside them.
-pub fn path() -> std::path::PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    exe.with_file_name("libsuanzi_blas.so")
+/// The library, built as the tests are: cargo does not build for tests what they cannot link.
+pub fn path() -> PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        // target/PROFILE/deps/TEST
+        let exe = std::env::current_exe().unwrap();
+        let folder = exe.parent().and_then(Path::parent).unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--package", env!("CARGO_PKG_NAME")]);
+        if folder
+            .file_name()
+            .is_some_and(|profile| profile == "release")
+        {
+            cargo.arg("--release");
+        }
+        assert!(
+            cargo.status().unwrap().success(),
+            "the library was not built"
+        );
+        folder.join("libsuanzi_blas.so")
+    };
+    PATH.get_or_init(build).clone()
 }
 
 /// The library, with more threads than most machines that test it have cores.
