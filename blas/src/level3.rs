@@ -43,7 +43,7 @@ pub fn gemmt(
     beta: impl Into<Complex64>,
     c: &Matrix,
 ) -> Result<()> {
-    let (a, b) = (a.into(), b.into());
+    let (a, b) = (a.into().general()?, b.into().general()?);
     triangle(
         "gemmt",
         (alpha.into(), &a, &b),
@@ -227,7 +227,7 @@ pub fn trmm(
     (alpha, a): (impl Into<Complex64>, impl Into<Operand>),
     b: &Matrix,
 ) -> Result<()> {
-    let (op, alpha, a) = ("trmm", alpha.into(), a.into());
+    let (op, alpha, a) = ("trmm", alpha.into(), a.into().full()?);
     let (a, b) = facing(
         op,
         side,
@@ -348,7 +348,7 @@ pub fn trsm(
     (alpha, a): (impl Into<Complex64>, impl Into<Operand>),
     b: &Matrix,
 ) -> Result<()> {
-    let (op, alpha, a) = ("trsm", alpha.into(), a.into());
+    let (op, alpha, a) = ("trsm", alpha.into(), a.into().full()?);
     let (a, b) = facing(
         op,
         side,

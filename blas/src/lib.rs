@@ -23,13 +23,17 @@
 //! ```
 
 mod inverse;
+pub mod level1;
+pub mod level2;
 pub mod level3;
 pub mod matrix;
 pub mod product;
 mod reference;
 pub mod table;
+pub mod vector;
 
 pub use matrix::{Diag, Form, Matrix, Operand, Side, Uplo};
+pub use vector::Vector;
 
 /// Errors are those of the operators: which routine, which shapes, which rule.
 pub use suanzi_ops::{Error, Result};

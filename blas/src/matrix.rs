@@ -1,5 +1,6 @@
 //! Matrices as views of tensors, and as operands.
 
+use crate::vector::Vector;
 use std::ops::Range;
 use suanzi_ops::{Error, Result, Scalar, Tensor};
 
@@ -82,6 +83,11 @@ impl Matrix {
         }
         let tensor = tensor.clone();
         Ok(Matrix { tensor, complex })
+    }
+
+    /// Of a tensor that is known to fit.
+    pub(crate) fn of(tensor: Tensor, complex: bool) -> Matrix {
+        Matrix { tensor, complex }
     }
 
     /// An `m` by `n` matrix whose columns are `ld` elements apart, as in BLAS: element `(i, j)` is
@@ -214,21 +220,110 @@ impl Form {
     }
 }
 
+/// How the elements of an operand lie in its matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// Where they belong.
+    Full,
+    /// Element `(i, j)` of an `m`-row matrix at `(ku + i - j, j)`; zero elsewhere.
+    Band { m: usize, kl: usize, ku: usize },
+    /// The columns of a triangle of `n` rows, one after the other, in a single row.
+    Packed { n: usize, uplo: Uplo },
+}
+
 /// A matrix as it enters a product. The triangle that its form does not name is not used.
 #[derive(Clone, Debug)]
 pub struct Operand {
     pub(crate) matrix: Matrix,
+    pub(crate) storage: Storage,
+    /// Rows and columns are swapped, where the storage is not full.
+    pub(crate) swapped: bool,
     pub(crate) form: Form,
     pub(crate) conj: bool,
 }
 
 impl Operand {
+    /// A band matrix of `m` rows as BLAS stores it: `matrix` has `kl + ku + 1` rows, the diagonal in row
+    /// `ku`, and as many columns as the band matrix.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where it has fewer rows.
+    pub fn band(matrix: &Matrix, m: usize, kl: usize, ku: usize) -> Result<Operand> {
+        if matrix.m() < kl + ku + 1 {
+            let why = format!("a band of {kl} + 1 + {ku} diagonals has as many rows");
+            return Err(Error::shape("band", [matrix.tensor().shape()], why));
+        }
+        Ok(Operand {
+            storage: Storage::Band { m, kl, ku },
+            ..Operand::from(matrix)
+        })
+    }
+
+    /// A symmetric, Hermitian or triangular matrix of `n` rows of which one triangle is stored, column
+    /// by column: `packed` has `n (n + 1) / 2` elements.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where it has fewer, [`Error::Value`] where the form is general.
+    pub fn packed(packed: &Vector, n: usize, form: Form) -> Result<Operand> {
+        let uplo = match form {
+            Form::Symmetric(uplo) | Form::Hermitian(uplo) | Form::Triangular(uplo, _) => uplo,
+            Form::General => {
+                return Err(Error::value("packed", "a general matrix cannot be packed"));
+            }
+        };
+        if packed.n() < n * (n + 1) / 2 {
+            let why = format!(
+                "a packed matrix of {n} rows has {} elements",
+                n * (n + 1) / 2
+            );
+            return Err(Error::shape("packed", [packed.tensor().shape()], why));
+        }
+        Ok(Operand {
+            storage: Storage::Packed { n, uplo },
+            form,
+            ..Operand::from(packed.column().t())
+        })
+    }
+
+    /// Of a form; the triangle is that of the operand as it is.
+    pub fn with(mut self, form: Form) -> Operand {
+        self.form = form;
+        self
+    }
+
+    /// Rows.
+    pub fn m(&self) -> usize {
+        self.lengths()[0]
+    }
+
+    /// Columns.
+    pub fn n(&self) -> usize {
+        self.lengths()[1]
+    }
+
+    fn lengths(&self) -> [usize; 2] {
+        let [m, n] = match self.storage {
+            Storage::Full => [self.matrix.m(), self.matrix.n()],
+            Storage::Band { m, .. } => [m, self.matrix.n()],
+            Storage::Packed { n, .. } => [n, n],
+        };
+        if self.swapped { [n, m] } else { [m, n] }
+    }
+
     /// Transposed.
     pub fn t(&self) -> Operand {
-        Operand {
-            matrix: self.matrix.t(),
-            form: self.form.flipped(),
-            conj: self.conj,
+        let form = self.form.flipped();
+        match self.storage {
+            Storage::Full => Operand {
+                matrix: self.matrix.t(),
+                form,
+                ..self.clone()
+            },
+            _ => Operand {
+                swapped: !self.swapped,
+                form,
+                ..self.clone()
+            },
         }
     }
 
@@ -254,6 +349,8 @@ impl From<Matrix> for Operand {
     fn from(matrix: Matrix) -> Operand {
         Operand {
             matrix,
+            storage: Storage::Full,
+            swapped: false,
             form: Form::General,
             conj: false,
         }

@@ -11,10 +11,11 @@
 //! The signs and positions are the loader's, so nothing is copied and no flop is added. A conjugated
 //! operand is another pattern of signs.
 
-use crate::matrix::{Diag, Form, Matrix, Operand, Uplo};
+use crate::matrix::{Diag, Form, Matrix, Operand, Storage, Uplo};
 use num_complex::Complex64;
 use suanzi_backends::Context;
-use suanzi_ops::{Contract, Error, Expr, Num, Outside, Result, Tensor, contract_into, ops};
+use suanzi_codegen::ir::CastMode;
+use suanzi_ops::{Contract, Error, Expr, Num, Outside, Result, Scalar, Tensor, contract_into, ops};
 
 /// What of C is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub fn product(
     if c.tensor().numel() == 0 {
         return Ok(());
     }
-    if alpha == Complex64::ZERO || a.matrix.n() == 0 {
+    if alpha == Complex64::ZERO || a.n() == 0 {
         return scale(op, beta, c, part);
     }
     // What is left of the factors is real, and multiplies in the epilogue.
@@ -78,9 +79,10 @@ pub fn product(
 }
 
 fn check(op: &str, a: &Operand, b: &Operand, c: &Matrix) -> Result<()> {
+    let sizes = [a.m(), a.n(), b.m(), b.n()];
     let (a, b) = (&a.matrix, &b.matrix);
     let shapes = || [a, b, c].map(|x| x.tensor().shape());
-    if a.n() != b.m() || a.m() != c.m() || b.n() != c.n() {
+    if sizes[1] != sizes[2] || sizes[0] != c.m() || sizes[3] != c.n() {
         let why = "A is m × k, B k × n, C m × n";
         return Err(Error::shape(op, shapes(), why));
     }
@@ -114,7 +116,7 @@ fn run(
         within(part, sum, out, c)
     };
     // Signs of a conjugated A are B's to load, so that A is read as it lies.
-    let plain = matches!(a.form, Form::General);
+    let plain = a.plain();
     let left = match plain {
         true => a.matrix.tensor().expr(),
         false => a.loaded()?,
@@ -145,7 +147,7 @@ pub(crate) fn scale(op: &'static str, beta: Complex64, c: &Matrix, part: Part) -
     let scaled = match (beta.re, beta.im) {
         (0.0, 0.0) => Expr::fill(pairs.context(), c.dtype(), pairs.shape(), Num::Float(0.0)),
         (re, 0.0) => ops::mul(pairs, re)?,
-        _ => times(c, beta)?,
+        _ => times(pairs, beta)?,
     };
     // What is read crosswise is computed before anything is written.
     let scaled = match beta.im {
@@ -168,9 +170,8 @@ fn named(op: &str, error: Error) -> Error {
     }
 }
 
-/// A complex matrix times a complex number.
-fn times(c: &Matrix, by: Complex64) -> Result<Expr> {
-    let pairs = c.tensor();
+/// Pairs times a complex number. Read crosswise: not into the same memory.
+pub(crate) fn times(pairs: &Tensor, by: Complex64) -> Result<Expr> {
     let part = Expr::position(pairs.context(), pairs.shape(), -1)?;
     let swapped = pairs.flip(-1)?;
     let cross = ops::mul(swapped, by.im)?;
@@ -198,7 +199,7 @@ fn within(part: Part, new: Expr, old: &Tensor, c: &Matrix) -> Result<Expr> {
 }
 
 /// The same with the pairs as an axis.
-fn within_pairs(part: Part, new: Expr, old: &Tensor, paired: Paired) -> Result<Expr> {
+pub(crate) fn within_pairs(part: Part, new: Expr, old: &Tensor, paired: Paired) -> Result<Expr> {
     let (Part::Triangle(uplo) | Part::Hermitian(uplo)) = part else {
         return Ok(new);
     };
@@ -235,7 +236,7 @@ fn masked(
 
 /// Where the rows of a tensor of a matrix are, and whether pairs follow.
 #[derive(Clone, Copy)]
-struct Paired {
+pub(crate) struct Paired {
     rows: i64,
     complex: bool,
 }
@@ -249,7 +250,7 @@ impl Matrix {
         }
     }
 
-    fn paired(&self) -> Paired {
+    pub(crate) fn paired(&self) -> Paired {
         Paired {
             rows: self.nb() as i64,
             complex: self.is_complex(),
@@ -272,37 +273,46 @@ impl Matrix {
 }
 
 /// Coordinates of a loader's result.
-struct Coords {
+pub(crate) struct Coords {
     batch: Vec<Expr>,
+    shape: Vec<usize>,
     ctx: Context,
 }
 
 impl Operand {
-    /// The elements, in the axes of the tensor.
-    fn loaded(&self) -> Result<Expr> {
-        let t = self.matrix.tensor();
-        if matches!(self.form, Form::General) && !self.conj {
-            return Ok(t.expr());
+    /// Nothing but perhaps signs is to be done to what is stored.
+    fn plain(&self) -> bool {
+        matches!((self.form, self.storage), (Form::General, Storage::Full))
+    }
+
+    /// The elements: `[batch.., m, n]`, and the parts.
+    pub(crate) fn loaded(&self) -> Result<Expr> {
+        if self.plain() && !self.conj {
+            return Ok(self.matrix.tensor().expr());
         }
-        let position = |axis: i64| Expr::position(t.context(), t.shape(), axis);
-        let nb = self.matrix.nb() as i64;
-        let part = match self.matrix.is_complex() {
-            true => Some(position(-1)?),
-            false => None,
-        };
-        let coords = self.coords(t.shape())?;
-        self.element(&coords, &position(nb)?, &position(nb + 1)?, part, None)
+        let nb = self.matrix.nb();
+        let mut shape = self.matrix.batch().to_vec();
+        shape.extend([self.m(), self.n()]);
+        let complex = self.matrix.is_complex();
+        shape.extend(complex.then_some(2));
+        let coords = self.coords(&shape)?;
+        let part = complex.then(|| coords.position(nb + 2)).transpose()?;
+        let (i, j) = (coords.position(nb)?, coords.position(nb + 1)?);
+        self.element(&coords, &i, &j, part, None)
     }
 
     /// B of a complex product, `[batch.., k, 2, 2n]`; of a conjugated A, all rows of imaginary parts
     /// change their sign.
     fn expanded(&self, conj_a: bool) -> Result<Expr> {
-        let (t, nb) = (self.matrix.tensor(), self.matrix.nb());
-        let mut shape = t.shape()[..nb].to_vec();
-        shape.extend([self.matrix.m(), 2, 2 * self.matrix.n()]);
+        let nb = self.matrix.nb();
+        let mut shape = self.matrix.batch().to_vec();
+        shape.extend([self.m(), 2, 2 * self.n()]);
         let coords = self.coords(&shape)?;
-        let position = |axis: usize| Expr::position(&coords.ctx, &shape, axis as i64);
-        let (p, r, c) = (position(nb)?, position(nb + 1)?, position(nb + 2)?);
+        let (p, r, c) = (
+            coords.position(nb)?,
+            coords.position(nb + 1)?,
+            coords.position(nb + 2)?,
+        );
         let j = ops::shift_right_logical(&c, 1)?;
         let s = ops::bitwise_and(&c, 1)?;
         let part = ops::bitwise_xor(&r, &s)?;
@@ -312,17 +322,47 @@ impl Operand {
         self.element(&coords, &p, &j, Some(part), Some(negative))
     }
 
-    fn coords(&self, shape: &[usize]) -> Result<Coords> {
+    /// Coordinates for a result of a shape that begins with the batch.
+    pub(crate) fn coords(&self, shape: &[usize]) -> Result<Coords> {
         let ctx = self.matrix.tensor().context().clone();
         let batch = (0..self.matrix.nb() as i64).map(|axis| Expr::position(&ctx, shape, axis));
         Ok(Coords {
             batch: batch.collect::<Result<_>>()?,
+            shape: shape.to_vec(),
             ctx,
         })
     }
 
+    /// What is stored for an element; zero outside a band.
+    fn stored(&self, coords: &Coords, i: &Expr, j: &Expr, part: Option<&Expr>) -> Result<Expr> {
+        let (i, j) = if self.swapped { (j, i) } else { (i, j) };
+        let mut at = coords.batch.clone();
+        let outside = match self.storage {
+            Storage::Full => {
+                at.extend([i.clone(), j.clone()]);
+                Outside::Clamp
+            }
+            Storage::Band { ku, .. } => {
+                at.extend([ops::add(ops::sub(i, j)?, ku as i64)?, j.clone()]);
+                Outside::Fill(Num::Float(0.0))
+            }
+            Storage::Packed { n, uplo } => {
+                let [i, j] = [i, j].map(|x| x.cast(Scalar::I64, CastMode::Saturate));
+                let columns = match uplo {
+                    Uplo::Upper => ops::mul(&j, ops::add(&j, 1)?)?,
+                    Uplo::Lower => ops::mul(&j, ops::sub(2 * n as i64 - 1, &j)?)?,
+                };
+                let at_column = ops::shift_right_logical(columns, 1)?;
+                at.extend([ops::mul(&i, 0)?, ops::add(i, at_column)?]);
+                Outside::Clamp
+            }
+        };
+        at.extend(part.cloned());
+        Expr::at(self.matrix.tensor(), &at, outside)
+    }
+
     /// Element `(i, j)`, a part of it where it is complex; negated where that is said.
-    fn element(
+    pub(crate) fn element(
         &self,
         coords: &Coords,
         i: &Expr,
@@ -339,10 +379,7 @@ impl Operand {
                 (ops::minimum(i, j)?, ops::maximum(i, j)?)
             }
         };
-        let mut at = coords.batch.clone();
-        at.extend([row, column]);
-        at.extend(part.clone());
-        let mut value = Expr::at(self.matrix.tensor(), &at, Outside::Clamp)?;
+        let mut value = self.stored(coords, &row, &column, part.as_ref())?;
         let mirrored = |uplo: Uplo| match uplo {
             Uplo::Lower => ops::lt(i, j),
             Uplo::Upper => ops::gt(i, j),
@@ -381,14 +418,45 @@ impl Operand {
         }
     }
 
+    /// With every element where it belongs, so that blocks can be cut out.
+    pub(crate) fn full(&self) -> Result<Operand> {
+        match self.storage {
+            Storage::Full => Ok(self.clone()),
+            _ => self.dense(Complex64::ONE),
+        }
+    }
+
+    /// With every element stored.
+    pub(crate) fn general(&self) -> Result<Operand> {
+        match self.plain() {
+            true => Ok(self.clone()),
+            false => self.dense(Complex64::ONE),
+        }
+    }
+
     /// A copy of its elements, times a number.
-    fn dense(&self, by: Complex64) -> Result<Operand> {
-        let copy = Matrix::like(&self.matrix, &self.loaded()?.eval()?)?;
+    pub(crate) fn dense(&self, by: Complex64) -> Result<Operand> {
+        let copy = Matrix::like(&self.matrix, &ops::copy(self.loaded()?)?.eval()?)?;
+        if by == Complex64::ONE {
+            return Ok(copy.into());
+        }
         let scaled = match copy.is_complex() {
-            true => times(&copy, by)?,
+            true => times(copy.tensor(), by)?,
             false => ops::mul(copy.tensor(), by.re)?,
         };
         Ok(Operand::from(Matrix::like(&copy, &scaled.eval()?)?))
+    }
+}
+
+impl Coords {
+    /// Those of the batch.
+    pub(crate) fn batch(&self) -> &[Expr] {
+        &self.batch
+    }
+
+    /// A position in the result.
+    pub(crate) fn position(&self, axis: usize) -> Result<Expr> {
+        Expr::position(&self.ctx, &self.shape, axis as i64)
     }
 }
 

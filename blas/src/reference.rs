@@ -8,13 +8,13 @@ use suanzi_ops::{Num, Scalar, reference::dd::Dd};
 
 /// A complex number and what its error is relative to.
 #[derive(Clone, Copy)]
-struct Entry {
+pub(crate) struct Entry {
     re: Dd,
     im: Dd,
     scale: f64,
 }
 
-const ZERO: Entry = Entry {
+pub(crate) const ZERO: Entry = Entry {
     re: Dd::ZERO,
     im: Dd::ZERO,
     scale: 0.0,
@@ -115,7 +115,12 @@ impl Dense {
         }
     }
 
-    fn like(&self, m: usize, n: usize, f: impl Fn(usize, usize, usize) -> Entry) -> Dense {
+    pub(crate) fn like(
+        &self,
+        m: usize,
+        n: usize,
+        f: impl Fn(usize, usize, usize) -> Entry,
+    ) -> Dense {
         let batch: usize = self.batch.iter().product();
         let entries = positions(&[batch, m, n])
             .map(|p| f(p[0], p[1], p[2]))
@@ -128,8 +133,27 @@ impl Dense {
         }
     }
 
-    fn at(&self, batch: usize, i: usize, j: usize) -> Entry {
+    pub(crate) fn at(&self, batch: usize, i: usize, j: usize) -> Entry {
         self.entries[(batch * self.m + i) * self.n + j]
+    }
+
+    pub(crate) fn m(&self) -> usize {
+        self.m
+    }
+
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+
+    pub(crate) fn is_complex(&self) -> bool {
+        self.complex
+    }
+
+    /// One added to each element.
+    pub(crate) fn plus_one(&self) -> Dense {
+        self.like(self.m, self.n, |b, i, j| {
+            self.at(b, i, j).plus(Entry::of(1.0, 0.0))
+        })
     }
 
     pub(crate) fn t(&self) -> Dense {
