@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use suanzi::backends::{self, init_logging};
 use suanzi::{codegen, ops};
+use suanzi_bench::suite::{self, BenchArgs};
 use suanzi_conformance::cli::{self as conformance, ConformArgs, NumericsArgs, ShardArgs};
 use suanzi_conformance::mutants::{self, MutantsArgs};
 use suanzi_onnx::cli::{self as onnx, OnnxArgs};
@@ -29,6 +30,8 @@ enum Command {
     Conform(ConformArgs),
     /// Print the worst error of each function, dtype and device, as reports have it.
     Numerics(NumericsArgs),
+    /// Measure routines of matrices against other libraries, side by side.
+    Bench(BenchArgs),
     /// Run ONNX's own cases of the operators that are covered.
     Onnx(OnnxArgs),
     /// Mutate kernels, and see whether the smoke profile notices.
@@ -63,6 +66,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Show(args) => show::run(args),
         Command::Conform(args) => Ok(conformance::run(args)),
         Command::Numerics(args) => Ok(conformance::run_numerics(args)),
+        Command::Bench(args) => Ok(suite::run(args)),
         Command::Onnx(args) => Ok(onnx::run(args)),
         Command::Mutants(args) => Ok(mutants::run(args)),
         Command::Shard(args) => Ok(conformance::run_shard(args)),

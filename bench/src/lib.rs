@@ -4,6 +4,7 @@
 //! - [`bars`]: each speed promise is a bar; a missed one fails the bench.
 //! - [`data`]: inputs that are never zeros, and their checks.
 //! - [`scalar`]: the C loops that the interpreter is compared with.
+//! - [`suite`]: `suanzi bench`, this library and its peers side by side.
 //!
 //! A figure without its yardstick says more about the machine's load than about the code, so
 //! every bar is a ratio, or a difference, of two things that took turns in one process.
@@ -12,6 +13,7 @@ pub mod bars;
 pub mod compare;
 pub mod data;
 pub mod scalar;
+pub mod suite;
 
 pub use anyhow::{Result, ensure};
 pub use bars::{Bar, Bars};
