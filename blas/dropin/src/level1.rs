@@ -113,7 +113,10 @@ pub unsafe fn copy<T: Scalar>(n: usize, x: *const T, incx: Int, y: *mut T, incy:
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
-            parallel::ranges(n, size_of::<T>(), |i, m| x.at(i).copy_to(y.at(i), m));
+            let reals = if T::COMPLEX { 2 } else { 1 };
+            parallel::ranges(n, size_of::<T>(), |i, m| {
+                kernels::copy::<T::Real>(m * reals, x.at(i).cast(), y.at(i).cast());
+            });
         } else {
             pairs(n, x, incx, y, incy, |x, y| *y = *x);
         }
@@ -121,8 +124,18 @@ pub unsafe fn copy<T: Scalar>(n: usize, x: *const T, incx: Int, y: *mut T, incy:
 }
 
 pub unsafe fn swap<T: Scalar>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: Int) {
-    // SAFETY: the caller's vectors have these increments.
-    unsafe { pairs(n, x, incx, y, incy, |x, y| std::ptr::swap(x, y)) }
+    // SAFETY: the caller's vectors have these increments; two reals make a complex number.
+    unsafe {
+        if incx == 1 && incy == 1 {
+            let (x, y) = (parallel::Shared(x), parallel::Shared(y));
+            let reals = if T::COMPLEX { 2 } else { 1 };
+            parallel::ranges(n, size_of::<T>(), |i, m| {
+                kernels::swap::<T::Real>(m * reals, x.at(i).cast(), y.at(i).cast());
+            });
+        } else {
+            pairs(n, x, incx, y, incy, |x, y| std::ptr::swap(x, y));
+        }
+    }
 }
 
 /// x := a·x for a scalar, or a real number, of the vector's precision.
@@ -283,7 +296,10 @@ pub unsafe fn rot<T: Scalar>(
     unsafe {
         if incx == 1 && incy == 1 {
             let reals = if T::COMPLEX { 2 * n } else { n };
-            return kernels::rotate(reals, x.cast(), y.cast(), [c, s, -s, c]);
+            let (x, y) = (parallel::Shared(x.cast::<T::Real>()), parallel::Shared(y.cast::<T::Real>()));
+            return parallel::ranges(reals, size_of::<T::Real>(), |i, m| {
+                kernels::rotate(m, x.at(i), y.at(i), [c, s, -s, c]);
+            });
         }
         pairs(n, x, incx, y, incy, |x, y| {
             let (vx, vy) = (*x, *y);

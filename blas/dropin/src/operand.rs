@@ -168,26 +168,20 @@ pub unsafe fn pack<T: Scalar>(
         if v.rs == 1 && width == kernel.mr {
             return (kernel.pack)(k, rows, v.at, v.cs, to);
         }
+        if v.cs == 1 && width == kernel.mr && rows == width {
+            return (kernel.pack_rows)(k, v.at, v.rs, to);
+        }
         if rows < width {
             for q in 0..k {
                 to.add(q * width + rows).write_bytes(0, width - rows);
             }
         }
-        /// Columns in one go: a cache line of each row.
-        const STEP: usize = 8;
-        let mut q = 0;
-        while q + STEP <= k {
-            for r in 0..rows {
-                let from = v.ptr(r, q);
-                for s in 0..STEP {
-                    *to.add((q + s) * width + r) = *from.offset(s as isize * v.cs);
-                }
-            }
-            q += STEP;
-        }
-        for q in q..k {
-            for r in 0..rows {
-                *to.add(q * width + r) = *v.ptr(r, q);
+        for r in 0..rows {
+            let (mut from, mut to) = (v.ptr(r, 0), to.add(r));
+            for _ in 0..k {
+                *to = *from;
+                from = from.wrapping_offset(v.cs);
+                to = to.wrapping_add(width);
             }
         }
     }

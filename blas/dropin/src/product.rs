@@ -30,14 +30,16 @@ pub struct Product<T> {
 const K_BYTES: usize = 2048;
 const M_BLOCK: usize = 192;
 const N_BLOCK: usize = 1024;
+const GAP: usize = 16;
 
 /// How an operand is read by tiles.
 #[derive(Clone, Copy)]
 enum Access<T> {
     /// Where it is.
     Direct(View<T>),
-    /// In panels, each of so many elements.
-    Panels(*const T, usize),
+    /// In panels: elements from one panel to the next, and in a panel from one k to the next and
+    /// from one row to the next.
+    Panels(*const T, usize, isize, isize),
 }
 
 impl<T: Scalar> Product<T> {
@@ -134,7 +136,7 @@ impl<T: Scalar> Product<T> {
         let k_block = K_BYTES / size_of::<T>() * if T::COMPLEX { 2 } else { 1 };
         // Used by few tiles, or so small that all of it stays in the first cache.
         let few = |other: usize, unit: usize, rows: usize| {
-            other <= 2 * unit || rows * k * size_of::<T>() <= 16 << 10
+            other <= 2 * unit || rows * k * size_of::<T>() <= 32 << 10
         };
         let direct = |o: &Operand<T>, few: bool| match o {
             Operand::Dense(v) if few => Some(*v),
@@ -151,7 +153,7 @@ impl<T: Scalar> Product<T> {
         let room_b = if direct_b.is_some() {
             0
         } else {
-            n.min(N_BLOCK).next_multiple_of(nr) * kc_max
+            n.min(N_BLOCK).next_multiple_of(nr) * (kc_max + GAP)
         };
         // SAFETY: panels lie within the workspace; the rest is the caller's promise.
         unsafe {
@@ -164,7 +166,14 @@ impl<T: Scalar> Product<T> {
                     let beta = if pc == 0 { self.beta } else { T::one() };
                     let b = match direct_b {
                         Some(v) => Access::Direct(v.from(jc, pc)),
-                        None => panels(&kernel, &self.b, (jc, b_first, nc), (pc, kc), nr, buffer_b),
+                        None => match self.b {
+                            Operand::Dense(v) if v.cs == 1 => {
+                                rows(v.from(jc, pc), nc, kc, nr, buffer_b)
+                            }
+                            _ => {
+                                panels(&kernel, &self.b, (jc, b_first, nc), (pc, kc), nr, buffer_b)
+                            }
+                        },
                     };
                     for ic in (0..m).step_by(M_BLOCK) {
                         let mc = (m - ic).min(M_BLOCK);
@@ -215,7 +224,7 @@ impl<T: Scalar> Product<T> {
             let cols = (self.n - j).min(nr);
             let (b, b_step, b_col) = match b {
                 Access::Direct(v) => (v.ptr(j, 0), v.cs, v.rs),
-                Access::Panels(p, size) => (p.wrapping_add(j / nr * size), nr as isize, 1),
+                Access::Panels(p, size, step, row) => (p.wrapping_add(j / nr * size), step, row),
             };
             for i in (0..self.m).step_by(mr) {
                 let rows = (self.m - i).min(mr);
@@ -231,7 +240,7 @@ impl<T: Scalar> Product<T> {
                 }
                 let (a, a_step, a_padded) = match a {
                     Access::Direct(v) => (v.ptr(i, 0), v.cs, false),
-                    Access::Panels(p, size) => (p.wrapping_add(i / mr * size), mr as isize, true),
+                    Access::Panels(p, size, step, _) => (p.wrapping_add(i / mr * size), step, true),
                 };
                 let tile = Tile {
                     k: self.k,
@@ -258,8 +267,8 @@ impl<T: Scalar> Product<T> {
     }
 }
 
-/// Packs rows i..i+rows, columns p..p+k of an operand into panels of `width` rows. A symmetric
-/// operand counts its rows from `first`.
+/// Packs rows i..i+rows, columns p..p+k of an operand into panels of `width` rows, each column of
+/// a panel contiguous. A symmetric operand counts its rows from `first`.
 unsafe fn panels<T: Scalar>(
     kernel: &Kernel<T>,
     operand: &Operand<T>,
@@ -278,5 +287,22 @@ unsafe fn panels<T: Scalar>(
         // SAFETY: the workspace has room for all panels.
         unsafe { operand.pack(kernel, (first + i + r, count), (p, k), width, to.add(r * k)) };
     }
-    Access::Panels(to, width * k)
+    Access::Panels(to, width * k, width as isize, 1)
+}
+
+/// Packs an operand whose rows are contiguous into panels with contiguous rows, `GAP` elements
+/// further apart than they are long: rows must not all fall into the same lines of the cache.
+unsafe fn rows<T: Scalar>(
+    v: View<T>,
+    rows: usize,
+    k: usize,
+    width: usize,
+    to: *mut T,
+) -> Access<T> {
+    let row = k + GAP;
+    for r in 0..rows {
+        // SAFETY: the workspace has room for all rows.
+        unsafe { to.add(r * row).copy_from_nonoverlapping(v.ptr(r, 0), k) };
+    }
+    Access::Panels(to, width * row, 1, row as isize)
 }

@@ -1,10 +1,14 @@
 //! What the processor is asked to do, compiled for each instruction set and chosen when called:
-//! `vectors`, the loops under levels 1 and 2, and `tile`, the register tile under level 3.
+//! `vectors` and `columns`, the loops under levels 1 and 2, and
+//! `tile`, the register tile under level 3.
 
+mod columns;
+mod lanes;
 pub mod simd;
 pub mod tile;
 mod vectors;
 
+pub use columns::*;
 pub use vectors::*;
 
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -62,34 +62,119 @@ pub struct Kernel<T> {
     /// Copies `k` columns of `rows` contiguous elements, `step` apart, to columns of `mr` elements,
     /// filled up with zeros.
     pub pack: unsafe fn(k: usize, rows: usize, from: *const T, step: isize, to: *mut T),
+    /// Transposes `mr` rows of `k` contiguous elements, `step` apart, to columns of `mr`.
+    pub pack_rows: unsafe fn(k: usize, from: *const T, step: isize, to: *mut T),
 }
 
 type R<T> = <T as Scalar>::Real;
 
-/// x·t for complex lanes, or for real ones.
-#[inline(always)]
-unsafe fn times<T: Scalar, V: Vector<R<T>>>(x: V, t: T) -> V {
-    // SAFETY: the caller has the instruction set.
-    unsafe {
-        let own = x.mul(V::splat(t.re()));
-        if T::COMPLEX {
-            x.swap().madd(V::alternate(-t.im(), t.im()), own)
-        } else {
-            own
+/// A factor for complex lanes, or for real ones: x·t is `own`·x + `other`·x with each lane
+/// exchanged with its neighbour (`other` is not used for reals).
+#[derive(Clone, Copy)]
+struct Factor<V> {
+    own: V,
+    other: V,
+}
+
+impl<V> Factor<V> {
+    #[inline(always)]
+    unsafe fn new<T: Scalar>(t: T) -> Self
+    where
+        V: Vector<R<T>>,
+    {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            Factor {
+                own: V::splat(t.re()),
+                other: V::alternate(-t.im(), t.im()),
+            }
+        }
+    }
+
+    /// x·t.
+    #[inline(always)]
+    unsafe fn times<T: Scalar>(self, x: V) -> V
+    where
+        V: Vector<R<T>>,
+    {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let own = x.mul(self.own);
+            if T::COMPLEX {
+                x.swap().madd(self.other, own)
+            } else {
+                own
+            }
+        }
+    }
+
+    /// x·t + c.
+    #[inline(always)]
+    unsafe fn times_add<T: Scalar>(self, x: V, c: V) -> V
+    where
+        V: Vector<R<T>>,
+    {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let own = x.madd(self.own, c);
+            if T::COMPLEX {
+                x.swap().madd(self.other, own)
+            } else {
+                own
+            }
         }
     }
 }
 
-/// x·t + c.
-#[inline(always)]
-unsafe fn times_add<T: Scalar, V: Vector<R<T>>>(x: V, t: T, c: V) -> V {
-    // SAFETY: the caller has the instruction set.
-    unsafe {
-        let own = x.madd(V::splat(t.re()), c);
-        if T::COMPLEX {
-            x.swap().madd(V::alternate(-t.im(), t.im()), own)
-        } else {
-            own
+/// What makes an element of C of its accumulators.
+#[derive(Clone, Copy)]
+struct Finish<V> {
+    /// The signs of the two accumulators of a complex column.
+    signs: Factor<V>,
+    alpha: Factor<V>,
+    beta: Factor<V>,
+}
+
+impl<V> Finish<V> {
+    #[inline(always)]
+    unsafe fn new<T: Scalar>(t: &Tile<T>) -> Self
+    where
+        V: Vector<R<T>>,
+    {
+        let one = <R<T> as One>::one();
+        let sign = |minus: bool| if minus { -one } else { one };
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let own = V::alternate(one, sign(t.conj_a));
+            let other = V::alternate(sign(t.conj_a == t.conj_b), sign(t.conj_b));
+            let (alpha, beta) = (Factor::new(t.alpha), Factor::new(t.beta));
+            Finish {
+                signs: Factor { own, other },
+                alpha,
+                beta,
+            }
+        }
+    }
+
+    /// alpha times vector `v` of the product.
+    #[inline(always)]
+    unsafe fn product<T: Scalar, const PARTS: usize, const MV: usize>(
+        &self,
+        acc: &[[V; MV]; PARTS],
+        v: usize,
+    ) -> V
+    where
+        V: Vector<R<T>>,
+    {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let mut s = acc[0][v];
+            if PARTS == 2 {
+                s = acc[PARTS - 1][v]
+                    .swap()
+                    .madd(self.signs.other, s.mul(self.signs.own));
+            }
+            self.alpha.times::<T>(s)
         }
     }
 }
@@ -159,54 +244,94 @@ unsafe fn body<
             a = a.offset(a_step);
             at += b_step;
         }
+        match (t.keep == Keep::All, t.beta.is_zero()) {
+            (true, true) => finish::<T, V, PARTS, MV, NR, false>(t, &acc),
+            (true, false) => finish::<T, V, PARTS, MV, NR, true>(t, &acc),
+            (false, _) => finish_part::<T, V, PARTS, MV, NR>(t, &acc),
+        }
+    }
+}
+
+/// All of the tile's rows: only the last vector may be incomplete.
+#[inline(always)]
+unsafe fn finish<
+    T: Scalar,
+    V: Vector<R<T>>,
+    const PARTS: usize,
+    const MV: usize,
+    const NR: usize,
+    const READ: bool,
+>(
+    t: &Tile<T>,
+    acc: &[[[V; MV]; PARTS]; NR],
+) {
+    let last = t.rows * PARTS - (MV - 1) * V::LANES;
+    // SAFETY: only rows below `rows` are read and written.
+    unsafe {
+        let f = Finish::<V>::new(t);
         for j in 0..NR {
             if j < t.cols {
-                finish::<T, V, PARTS, MV>(t, j, &acc[j]);
+                let c = t.c.offset(j as isize * t.ldc).cast::<R<T>>();
+                for v in 0..MV {
+                    let p = c.add(v * V::LANES);
+                    let mut s = f.product::<T, PARTS, MV>(&acc[j], v);
+                    if v < MV - 1 || last == V::LANES {
+                        if READ {
+                            s = f.beta.times_add::<T>(V::load(p), s);
+                        }
+                        s.store(p);
+                    } else {
+                        if READ {
+                            s = f.beta.times_add::<T>(V::load_part(p, 0, last), s);
+                        }
+                        s.store_part(p, 0, last);
+                    }
+                }
             }
         }
     }
 }
 
-/// Column `j` of C from its accumulators.
+/// The kept rows of each column: for tiles that a diagonal crosses.
 #[inline(always)]
-unsafe fn finish<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize>(
+unsafe fn finish_part<
+    T: Scalar,
+    V: Vector<R<T>>,
+    const PARTS: usize,
+    const MV: usize,
+    const NR: usize,
+>(
     t: &Tile<T>,
-    j: usize,
-    acc: &[[V; MV]; PARTS],
+    acc: &[[[V; MV]; PARTS]; NR],
 ) {
-    let one = <R<T> as One>::one();
-    let sign = |minus: bool| if minus { -one } else { one };
+    let rows = t.rows as isize;
+    // A copy in memory: the accumulators themselves stay in registers.
+    let acc = *acc;
     // SAFETY: only kept elements of rows below `rows` are read and written.
     unsafe {
-        let c = t.c.offset(j as isize * t.ldc).cast::<R<T>>();
-        let last = t.rows as isize;
-        let (lo, hi) = match t.keep {
-            Keep::All => (0, last),
-            Keep::Upper(d) => (0, (j as isize + d + 1).clamp(0, last)),
-            Keep::Lower(d) => ((j as isize + d).clamp(0, last), last),
-        };
-        let (lo, hi) = (lo as usize * PARTS, hi as usize * PARTS);
-        for v in 0..MV {
-            let mut s = acc[0][v];
-            if PARTS == 2 {
-                let own = V::alternate(one, sign(t.conj_a));
-                let other = V::alternate(sign(t.conj_a == t.conj_b), sign(t.conj_b));
-                s = acc[PARTS - 1][v].swap().madd(other, s.mul(own));
-            }
-            s = times(s, t.alpha);
-            let from = v * V::LANES;
-            let p = c.add(from);
-            let part = (lo.saturating_sub(from), hi.saturating_sub(from));
-            if part.0 == 0 && part.1 >= V::LANES {
-                if !t.beta.is_zero() {
-                    s = times_add(V::load(p), t.beta, s);
+        let f = Finish::<V>::new(t);
+        for j in 0..t.cols {
+            let c = t.c.offset(j as isize * t.ldc).cast::<R<T>>();
+            let (lo, hi) = match t.keep {
+                Keep::All => (0, rows),
+                Keep::Upper(d) => (0, (j as isize + d + 1).clamp(0, rows)),
+                Keep::Lower(d) => ((j as isize + d).clamp(0, rows), rows),
+            };
+            let (lo, hi) = (lo as usize * PARTS, hi as usize * PARTS);
+            for v in 0..MV {
+                let from = v * V::LANES;
+                let (lo, hi) = (
+                    lo.saturating_sub(from),
+                    hi.saturating_sub(from).min(V::LANES),
+                );
+                if lo < hi {
+                    let p = c.add(from);
+                    let mut s = f.product::<T, PARTS, MV>(&acc[j], v);
+                    if !t.beta.is_zero() {
+                        s = f.beta.times_add::<T>(V::load_part(p, lo, hi), s);
+                    }
+                    s.store_part(p, lo, hi);
                 }
-                s.store(p);
-            } else if part.0 < part.1 {
-                if !t.beta.is_zero() {
-                    s = times_add(V::load_part(p, part.0, part.1), t.beta, s);
-                }
-                s.store_part(p, part.0, part.1);
             }
         }
     }
@@ -236,14 +361,15 @@ unsafe fn solve<
         }
         for j in 0..NR {
             if j < s.cols {
+                let inverse = Factor::<V>::new(*s.u.add(j * NR + j));
                 for v in 0..MV {
-                    x[j][v] = times(x[j][v], *s.u.add(j * NR + j));
+                    x[j][v] = inverse.times::<T>(x[j][v]);
                     x[j][v].store(p.add(j * column + v * V::LANES));
                 }
                 for l in j + 1..NR {
-                    let u = -*s.u.add(j * NR + l);
+                    let u = Factor::<V>::new(-*s.u.add(j * NR + l));
                     for v in 0..MV {
-                        x[l][v] = times_add(x[j][v], u, x[l][v]);
+                        x[l][v] = u.times_add::<T>(x[j][v], x[l][v]);
                     }
                 }
             }
@@ -275,6 +401,34 @@ unsafe fn pack<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize>(
             }
             from = from.offset(step * PARTS as isize);
             to = to.add(MV * V::LANES);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn pack_rows<T: Scalar, const MR: usize>(k: usize, from: *const T, step: isize, to: *mut T) {
+    /// Columns in one go: as many as a cache line has.
+    const STEP: usize = 8;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut q = 0;
+        while q + STEP <= k {
+            for r in 0..MR {
+                let line = from
+                    .offset(r as isize * step)
+                    .add(q)
+                    .cast::<[T; STEP]>()
+                    .read();
+                for s in 0..STEP {
+                    *to.add((q + s) * MR + r) = line[s];
+                }
+            }
+            q += STEP;
+        }
+        for q in q..k {
+            for r in 0..MR {
+                *to.add(q * MR + r) = *from.offset(r as isize * step).add(q);
+            }
         }
     }
 }
@@ -320,10 +474,23 @@ macro_rules! instruction_set {
                     }
                 }
             }
+            $(#[$feature])?
+            unsafe fn pack_rows<T: Scalar>(k: usize, from: *const T, step: isize, to: *mut T) {
+                const LANES: [usize; 2] = [<V<f32> as Vector<f32>>::LANES, <V<f64> as Vector<f64>>::LANES];
+                // SAFETY: the caller's promise.
+                unsafe {
+                    match (T::COMPLEX, size_of::<R<T>>()) {
+                        (false, 4) => super::pack_rows::<T, { $mv * LANES[0] }>(k, from, step, to),
+                        (false, _) => super::pack_rows::<T, { $mv * LANES[1] }>(k, from, step, to),
+                        (true, 4) => super::pack_rows::<T, { $cmv * LANES[0] / 2 }>(k, from, step, to),
+                        (true, _) => super::pack_rows::<T, { $cmv * LANES[1] / 2 }>(k, from, step, to),
+                    }
+                }
+            }
             pub fn kernel<T: Scalar>() -> Kernel<T> {
                 let lanes = <V<T> as Vector<R<T>>>::LANES;
                 let (mr, nr) = if T::COMPLEX { ($cmv * lanes / 2, $cnr) } else { ($mv * lanes, $nr) };
-                Kernel { mr, nr, tile: tile::<T>, solve: solve::<T>, pack: pack::<T> }
+                Kernel { mr, nr, tile: tile::<T>, solve: solve::<T>, pack: pack::<T>, pack_rows: pack_rows::<T> }
             }
         }
     };
