@@ -34,12 +34,12 @@ type Routine = unsafe extern "C" fn(
 
 /// What is measured: types, routine, and arguments. Quoted letters are options; `n` the size (and
 /// every leading dimension), `1` an increment, `s` a scalar, `x` and `y` vectors, `A` to `C`
-/// matrices, `t` a triangle whose products stay what they are.
+/// matrices, `t` a triangle whose products stay what they are; `m` is -1, `o` one, `z` zero.
 const LEVEL1: &[(&str, &str, &str)] = &[
     ("sdcz", "axpy", "n s x 1 y 1"),
     ("sdcz", "copy", "n x 1 y 1"),
     ("sdcz", "swap", "n x 1 y 1"),
-    ("sdcz", "scal", "n o x 1"),
+    ("sdcz", "scal", "n m x 1"),
     ("sd", "dot", "n x 1 y 1"),
     ("cz", "dotc", "n x 1 y 1"),
     ("sd", "nrm2", "n x 1"),
@@ -183,6 +183,8 @@ fn compare(
             "n" => (n as i64).to_ne_bytes().to_vec(),
             "1" => 1i64.to_ne_bytes().to_vec(),
             "s" => numbers(letter, 1, |_| 1e-3),
+            // OpenBLAS leaves out a multiplication by one.
+            "m" => numbers(letter, 1, |_| -1.0),
             // One and zero, without an imaginary part.
             "o" | "z" => {
                 let real = if matches!(letter, 's' | 'c') {

@@ -74,13 +74,14 @@ const TRACE: u8 = 4;
 #[inline(always)]
 pub fn place(entry: &'static Entry, sizes: [usize; 3]) -> Place {
     if WISHES.load(Ordering::Relaxed) != READ {
-        watched(entry, sizes);
+        watched(entry, sizes[0], sizes[1], sizes[2]);
     }
     Place::Host
 }
 
 #[cold]
-fn watched(entry: &'static Entry, sizes: [usize; 3]) {
+#[inline(never)]
+fn watched(entry: &'static Entry, m: usize, n: usize, k: usize) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| WISHES.store(wishes(), Ordering::Relaxed));
     let wishes = WISHES.load(Ordering::Relaxed);
@@ -88,7 +89,6 @@ fn watched(entry: &'static Entry, sizes: [usize; 3]) {
         entry.count(Place::Host);
     }
     if wishes & TRACE != 0 {
-        let [m, n, k] = sizes;
         say(&format!(
             "suanzi-blas: {} {m} {n} {k} on the host\n",
             entry.name

@@ -38,6 +38,7 @@ unsafe fn pairs<T>(
     }
 }
 
+#[inline(always)]
 pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T, incy: Int) {
     if a.abs1().is_zero() {
         return;
@@ -49,7 +50,16 @@ pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T,
             parallel::ranges(n, size_of::<T>(), |i, m| {
                 kernels::axpy(m, a, x.at(i), y.at(i))
             });
-        } else if incy == 0 {
+        } else {
+            strided_axpy(n, a, x, incx, y, incy);
+        }
+    }
+}
+
+unsafe fn strided_axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T, incy: Int) {
+    // SAFETY: the caller's vectors have these increments.
+    unsafe {
+        if incy == 0 {
             pairs(n, x, incx, y, incy, |x, y| *y += a * *x);
         } else {
             // Through buffers: an element is rounded the same way whatever the increments.
@@ -71,6 +81,7 @@ pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T,
     }
 }
 
+#[inline(always)]
 pub unsafe fn dot<T: Scalar>(
     n: usize,
     x: *const T,
@@ -108,14 +119,14 @@ pub unsafe fn dot_wide<T: Copy + Into<f64>>(
     s
 }
 
+#[inline(always)]
 pub unsafe fn copy<T: Scalar>(n: usize, x: *const T, incx: Int, y: *mut T, incy: Int) {
     // SAFETY: the caller's vectors have these increments.
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
-            let reals = if T::COMPLEX { 2 } else { 1 };
             parallel::ranges(n, size_of::<T>(), |i, m| {
-                kernels::copy::<T::Real>(m * reals, x.at(i).cast(), y.at(i).cast());
+                kernels::copy(m, x.at(i), y.at(i));
             });
         } else {
             pairs(n, x, incx, y, incy, |x, y| *y = *x);
@@ -123,14 +134,14 @@ pub unsafe fn copy<T: Scalar>(n: usize, x: *const T, incx: Int, y: *mut T, incy:
     }
 }
 
+#[inline(always)]
 pub unsafe fn swap<T: Scalar>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: Int) {
     // SAFETY: the caller's vectors have these increments; two reals make a complex number.
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x), parallel::Shared(y));
-            let reals = if T::COMPLEX { 2 } else { 1 };
             parallel::ranges(n, size_of::<T>(), |i, m| {
-                kernels::swap::<T::Real>(m * reals, x.at(i).cast(), y.at(i).cast());
+                kernels::swap(m, x.at(i), y.at(i));
             });
         } else {
             pairs(n, x, incx, y, incy, |x, y| std::ptr::swap(x, y));
@@ -139,6 +150,7 @@ pub unsafe fn swap<T: Scalar>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: I
 }
 
 /// x := a·x for a scalar, or a real number, of the vector's precision.
+#[inline(always)]
 pub unsafe fn scal<T: Scalar>(n: usize, a: T, x: *mut T, incx: Int) {
     if incx <= 0 {
         return;
@@ -156,6 +168,7 @@ pub unsafe fn scal<T: Scalar>(n: usize, a: T, x: *mut T, incx: Int) {
     }
 }
 
+#[inline(always)]
 pub unsafe fn scal_real<T: Scalar>(n: usize, a: T::Real, x: *mut T, incx: Int) {
     if incx <= 0 {
         return;
@@ -173,6 +186,7 @@ pub unsafe fn scal_real<T: Scalar>(n: usize, a: T::Real, x: *mut T, incx: Int) {
     }
 }
 
+#[inline(always)]
 pub unsafe fn asum<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
     let mut s = <T::Real as Zero>::zero();
     if incx <= 0 {
@@ -195,7 +209,7 @@ pub unsafe fn asum<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
 /// The square root of the sum of squares, without overflow on the way.
 pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
     // Squares of f32 cannot leave f64's range; squares of f64 can, and then are scaled.
-    let wide = |r: T::Real| num_traits::cast::<T::Real, f64>(r).unwrap_or(f64::NAN);
+    let wide = |r: T::Real| r.wide();
     let back = |r: f64| num_traits::cast::<f64, T::Real>(r).unwrap_or(T::Real::nan());
     // SAFETY: the caller's vector has this increment; two reals make a complex number.
     unsafe {
@@ -241,6 +255,7 @@ pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
 }
 
 /// The index, counted from 1, of the first of the largest elements; 0 if there is none.
+#[inline(always)]
 pub unsafe fn iamax<T: Scalar>(n: usize, x: *const T, incx: Int) -> usize {
     if n == 0 || incx <= 0 {
         return 0;
@@ -252,24 +267,8 @@ pub unsafe fn iamax<T: Scalar>(n: usize, x: *const T, incx: Int) -> usize {
         if best.is_nan() {
             return 1; // nothing compares as larger
         }
-        if incx == 1 {
-            /// Elements of which only the maximum is found; the last one that won is looked through.
-            const BLOCK: usize = 2048;
-            let mut block = None;
-            let mut i = 1;
-            while i < n {
-                let m = (n - i).min(BLOCK);
-                let found = kernels::abs_max(m, x.add(i), best);
-                if found > best {
-                    best = found;
-                    block = Some((i, m));
-                }
-                i += m;
-            }
-            if let Some((from, m)) = block {
-                let hit = |&i: &usize| (*x.add(i)).abs1() == best;
-                at = (from..from + m).find(hit).unwrap_or(from);
-            }
+        if incx == 1 && n > 16 {
+            at = kernels::largest(n, x).0;
         } else {
             for i in 1..n {
                 let a = (*x.add(i * incx as usize)).abs1();
@@ -283,6 +282,7 @@ pub unsafe fn iamax<T: Scalar>(n: usize, x: *const T, incx: Int) -> usize {
 }
 
 /// (x, y) := (c·x + s·y, c·y - s·x) with real c and s.
+#[inline(always)]
 pub unsafe fn rot<T: Scalar>(
     n: usize,
     x: *mut T,
@@ -310,6 +310,7 @@ pub unsafe fn rot<T: Scalar>(
 }
 
 /// The modified rotation whose first parameter says which elements of H are stored.
+#[inline(always)]
 pub unsafe fn rotm<T: Real>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: Int, param: *const T) {
     let one = <T as One>::one();
     // SAFETY: the caller's vectors have these increments; there are five parameters.

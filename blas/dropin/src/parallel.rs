@@ -259,24 +259,21 @@ impl<T> Shared<T> {
 /// Bytes from which on work on a vector is shared: it no longer fits in the caches of one core.
 const LARGE: usize = 1 << 20;
 
-/// The length of the parts that 0..n is cut into, each a multiple of `unit`.
-#[inline(always)]
-fn part(n: usize, bytes: usize, unit: usize) -> usize {
-    if n.saturating_mul(bytes) < LARGE || threads() < 2 {
-        n
-    } else {
-        n.div_ceil(threads()).next_multiple_of(unit)
-    }
-}
-
 /// Calls `f(start, length)` on ranges that make up 0..n, where each of the n has `bytes` to work
 /// on; several at once if that is a lot.
 #[inline(always)]
 pub fn ranges(n: usize, bytes: usize, f: impl Fn(usize, usize) + Sync) {
-    let part = part(n, bytes, 64);
-    if part >= n {
-        return f(0, n);
-    }
+    if n.saturating_mul(bytes) < LARGE { f(0, n) } else { large_ranges(n, &f) }
+}
+
+/// The length of the parts that 0..n is cut into.
+fn part(n: usize) -> usize {
+    n.div_ceil(threads()).next_multiple_of(64)
+}
+
+#[inline(never)]
+fn large_ranges(n: usize, f: &(impl Fn(usize, usize) + Sync)) {
+    let part = part(n);
     tasks(n.div_ceil(part), |i| f(i * part, part.min(n - i * part)));
 }
 
@@ -286,10 +283,12 @@ pub fn sum<T: Scalar, S: Sum + Send + Copy + Default>(
     n: usize,
     f: impl Fn(usize, usize) -> S + Sync,
 ) -> S {
-    let part = part(n, size_of::<T>(), 64);
-    if part >= n {
-        return f(0, n);
-    }
+    if n.saturating_mul(size_of::<T>()) < LARGE { f(0, n) } else { large_sum(n, &f) }
+}
+
+#[inline(never)]
+fn large_sum<S: Sum + Send + Copy + Default>(n: usize, f: &(impl Fn(usize, usize) -> S + Sync)) -> S {
+    let part = part(n);
     let mut sums = vec![S::default(); n.div_ceil(part)];
     let out = Shared(sums.as_mut_ptr());
     tasks(sums.len(), |i| {

@@ -9,9 +9,22 @@ use std::iter::Sum;
 use std::ops::Neg;
 
 /// `f32` or `f64`.
-pub trait Real: Float + Scalar<Real = Self> + Simd {}
-impl Real for f32 {}
-impl Real for f64 {}
+pub trait Real: Float + Scalar<Real = Self> + Simd {
+    /// In `f64`, exactly.
+    fn wide(self) -> f64;
+}
+impl Real for f32 {
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self.into()
+    }
+}
+impl Real for f64 {
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self
+    }
+}
 
 /// An element of a vector or matrix. Its memory is one or two `Real`s.
 pub trait Scalar:
@@ -21,6 +34,8 @@ pub trait Scalar:
     type Real: Real;
     /// Two reals per element?
     const COMPLEX: bool;
+    /// Reals per element.
+    const PARTS: usize = if Self::COMPLEX { 2 } else { 1 };
 
     /// The complex number with these parts, or the real number `re`.
     fn new(re: Self::Real, im: Self::Real) -> Self;
@@ -36,14 +51,17 @@ pub trait Scalar:
     fn over(self, d: Self) -> Self;
 
     /// A real number as a scalar.
+    #[inline(always)]
     fn real(re: Self::Real) -> Self {
         Self::new(re, <Self::Real as num_traits::Zero>::zero())
     }
     /// The product with a real number.
+    #[inline(always)]
     fn scale(self, r: Self::Real) -> Self {
         Self::new(self.re() * r, self.im() * r)
     }
     /// The conjugate if asked for.
+    #[inline(always)]
     fn conj_if(self, yes: bool) -> Self {
         if yes { self.conj() } else { self }
     }
@@ -54,21 +72,27 @@ macro_rules! real {
         impl Scalar for $t {
             type Real = $t;
             const COMPLEX: bool = false;
+            #[inline(always)]
             fn new(re: $t, _: $t) -> $t {
                 re
             }
+            #[inline(always)]
             fn re(self) -> $t {
                 self
             }
+            #[inline(always)]
             fn im(self) -> $t {
                 0.0
             }
+            #[inline(always)]
             fn conj(self) -> $t {
                 self
             }
+            #[inline(always)]
             fn abs1(self) -> $t {
                 self.abs()
             }
+            #[inline(always)]
             fn over(self, d: $t) -> $t {
                 self / d
             }
@@ -76,21 +100,27 @@ macro_rules! real {
         impl Scalar for Complex<$t> {
             type Real = $t;
             const COMPLEX: bool = true;
+            #[inline(always)]
             fn new(re: $t, im: $t) -> Self {
                 Complex::new(re, im)
             }
+            #[inline(always)]
             fn re(self) -> $t {
                 self.re
             }
+            #[inline(always)]
             fn im(self) -> $t {
                 self.im
             }
+            #[inline(always)]
             fn conj(self) -> Self {
                 Complex::new(self.re, -self.im)
             }
+            #[inline(always)]
             fn abs1(self) -> $t {
                 self.re.abs() + self.im.abs()
             }
+            #[inline(always)]
             fn over(self, d: Self) -> Self {
                 // Smith's division: the larger part of the divisor is divided out first.
                 if d.re.abs() >= d.im.abs() {

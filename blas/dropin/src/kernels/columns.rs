@@ -1,6 +1,7 @@
 //! The loops under level 2: a few columns of a matrix at once, added up or multiplied with a vector.
 
-use super::lanes::{Factor, R, add_scaled, beside, chunks, factor, fold, load, madd, store};
+use super::drive::{Elementwise, R, each, pair};
+use super::simd::{Factor, Vector};
 use super::versions;
 use crate::scalar::Scalar;
 use num_traits::Zero;
@@ -12,7 +13,7 @@ versions! {
 }
 
 #[inline(always)]
-unsafe fn columns_body<T: Scalar, const FMA: bool>(
+unsafe fn columns_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(
     rows: usize,
     cols: usize,
     a: *const T,
@@ -27,7 +28,7 @@ unsafe fn columns_body<T: Scalar, const FMA: bool>(
         macro_rules! at_once {
             ($c:literal) => {{
                 let a = a.offset(j as isize * lda);
-                some_columns::<T, FMA, $c>(rows, a, lda, t.add(j), conj, y);
+                some_columns::<T, V, FMA, $c>(rows, a, lda, t.add(j), conj, y);
                 j += $c;
             }};
         }
@@ -37,18 +38,43 @@ unsafe fn columns_body<T: Scalar, const FMA: bool>(
         while j + 4 <= cols {
             at_once!(4);
         }
-        if j + 2 <= cols {
+        while j + 2 <= cols {
             at_once!(2);
         }
-        if j < cols {
+        while j < cols {
             at_once!(1);
         }
     }
-    let _ = j;
+}
+
+/// What `columns` does for C columns.
+struct Add<T, const C: usize> {
+    a: *const T,
+    lda: isize,
+    t: [T; C],
+    conj: bool,
+    y: *mut T,
+}
+
+impl<T: Scalar, const C: usize> Elementwise<R<T>> for Add<T, C> {
+    #[inline(always)]
+    unsafe fn at<W: Vector<R<T>>>(&self, i: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let y = self.y.cast::<R<T>>().add(i);
+            let mut acc = W::load(y);
+            for j in 0..C {
+                let a = self.a.offset(j as isize * self.lda).cast::<R<T>>();
+                let factor = Factor::<W>::conj(self.t[j], self.conj);
+                acc = factor.times_add::<T>(W::load(a.add(i)), acc);
+            }
+            acc.store(y);
+        }
+    }
 }
 
 #[inline(always)]
-unsafe fn some_columns<T: Scalar, const FMA: bool, const C: usize>(
+unsafe fn some_columns<T: Scalar, V: Vector<R<T>>, const FMA: bool, const C: usize>(
     rows: usize,
     a: *const T,
     lda: isize,
@@ -56,20 +82,10 @@ unsafe fn some_columns<T: Scalar, const FMA: bool, const C: usize>(
     conj: bool,
     y: *mut T,
 ) {
-    let parts = if T::COMPLEX { 2 } else { 1 };
-    // SAFETY: the chunks lie within `rows` elements of each column and of y.
+    // SAFETY: the caller's promise.
     unsafe {
-        let f: [Factor<R<T>>; C] = std::array::from_fn(|j| factor(*t.add(j), conj));
-        let (a, y) = (a.cast::<R<T>>(), y.cast::<R<T>>());
-        let lda = lda * parts as isize;
-        chunks!(rows * parts, 32, i, L, {
-            let mut acc = load::<R<T>, L>(y.add(i));
-            for j in 0..C {
-                let x = load::<R<T>, L>(a.offset(j as isize * lda).add(i));
-                add_scaled::<T, FMA, L>(&mut acc, &x, &f[j]);
-            }
-            store(y.add(i), acc);
-        });
+        let t = t.cast::<[T; C]>().read();
+        each::<R<T>, V, FMA>(rows * T::PARTS, Add { a, lda, t, conj, y });
     }
 }
 
@@ -78,91 +94,90 @@ versions! {
     dots = dots_body<T, const N: usize>(rows: usize, a: *const T, lda: isize, x: *const T, conj: bool) -> [T; N]
 }
 
-/// Reals in the long chunks of a product.
-const LONG: usize = 32;
-/// Reals that a sum is kept in at last.
-const SHORT: usize = 16;
-
 #[inline(always)]
-unsafe fn dots_body<T: Scalar, const FMA: bool, const N: usize>(
+unsafe fn dots_body<T: Scalar, V: Vector<R<T>>, const FMA: bool, const N: usize>(
     rows: usize,
     a: *const T,
     lda: isize,
     x: *const T,
     conj: bool,
 ) -> [T; N] {
-    let zero = <R<T> as Zero>::zero();
-    let parts = if T::COMPLEX { 2 } else { 1 };
-    let reals = rows * parts;
-    // Sums of products: of lanes with the same lanes, and with their neighbours.
-    let (mut own, mut other) = ([[zero; SHORT]; N], [[zero; SHORT]; N]);
-    // SAFETY: the chunks lie within `rows` elements of each column and of x.
-    unsafe {
-        let (a, x) = (a.cast::<R<T>>(), x.cast::<R<T>>());
-        let lda = lda * parts as isize;
-        let mut from = 0;
-        if reals >= LONG {
-            let (mut long, mut cross) = ([[zero; LONG]; N], [[zero; LONG]; N]);
-            while from + LONG <= reals {
-                add_products::<T, FMA, LONG, LONG, N>(a.add(from), lda, x.add(from), &mut long, &mut cross);
-                from += LONG;
-            }
-            for j in 0..N {
-                fold(&mut own[j], &long[j]);
-                if T::COMPLEX {
-                    fold(&mut other[j], &cross[j]);
-                }
-            }
-        }
-        let (a, x) = (a.add(from), x.add(from));
-        chunks!(reals - from, 16, i, L, {
-            add_products::<T, FMA, L, SHORT, N>(a.add(i), lda, x.add(i), &mut own, &mut other);
-        });
-    }
-    std::array::from_fn(|j| {
-        let (p, q) = (pair(&own[j]), if T::COMPLEX { pair(&other[j]) } else { [zero; 2] });
-        match (T::COMPLEX, conj) {
-            (false, _) => T::real(p[0] + p[1]),
-            (true, true) => T::new(p[0] + p[1], q[0] - q[1]),
-            (true, false) => T::new(p[0] - p[1], q[0] + q[1]),
-        }
-    })
-}
-
-/// own += a·x, other += a·x with neighbours exchanged, for L reals of each column.
-#[inline(always)]
-unsafe fn add_products<T: Scalar, const FMA: bool, const L: usize, const S: usize, const N: usize>(
-    a: *const R<T>,
-    lda: isize,
-    x: *const R<T>,
-    own: &mut [[R<T>; S]; N],
-    other: &mut [[R<T>; S]; N],
-) {
     // SAFETY: the caller's promise.
     unsafe {
-        let x = load::<R<T>, L>(x);
-        for j in 0..N {
-            let a = load::<R<T>, L>(a.offset(j as isize * lda));
-            for k in 0..L {
-                own[j][k] = madd::<_, FMA>(a[k], x[k], own[j][k]);
-            }
-            if T::COMPLEX {
-                for k in 0..L {
-                    other[j][k] = madd::<_, FMA>(a[k], x[beside::<L>(k)], other[j][k]);
-                }
-            }
+        // As many sums at once as hide the time of one addition.
+        if N == 1 {
+            products::<T, V, N, 4>(rows, a, lda, x, conj)
+        } else {
+            products::<T, V, N, 2>(rows, a, lda, x, conj)
         }
     }
 }
 
-/// The sums of the even and of the odd lanes.
 #[inline(always)]
-fn pair<F: num_traits::Float>(v: &[F; SHORT]) -> [F; 2] {
-    let (mut eight, mut four, mut two) = ([F::zero(); 8], [F::zero(); 4], [F::zero(); 2]);
-    fold(&mut eight, v);
-    fold(&mut four, &eight);
-    fold(&mut two, &four);
-    two
+unsafe fn products<T: Scalar, V: Vector<R<T>>, const N: usize, const U: usize>(
+    rows: usize,
+    a: *const T,
+    lda: isize,
+    x: *const T,
+    conj: bool,
+) -> [T; N] {
+    let reals = rows * T::PARTS;
+    // SAFETY: the vectors lie within `rows` elements of each column and of x.
+    unsafe {
+        let zero = V::splat(<R<T> as Zero>::zero());
+        // Sums of products: of lanes with the same lanes, and with their neighbours.
+        let (mut own, mut other) = ([[zero; U]; N], [[zero; U]; N]);
+        let mut columns = [a.cast::<R<T>>(); N];
+        for j in 0..N {
+            columns[j] = a.offset(j as isize * lda).cast();
+        }
+        let x = x.cast::<R<T>>();
+        // No closures here: they would be compiled without the instruction set.
+        macro_rules! step {
+            ($u:expr, $load:ident $args:tt) => {{
+                let v = step!(@load x, $load $args);
+                for j in 0..N {
+                    let c = step!(@load columns[j], $load $args);
+                    own[j][$u] = V::madd(c, v, own[j][$u]);
+                    if T::COMPLEX {
+                        other[j][$u] = V::madd(c, v.swap(), other[j][$u]);
+                    }
+                }
+            }};
+            (@load $p:expr, $load:ident ($at:expr $(, $part:expr)*)) => {
+                V::$load($p.add($at) $(, $part)*)
+            };
+        }
+        let mut i = 0;
+        while i + U * V::LANES <= reals {
+            for u in 0..U {
+                step!(u, load(i + u * V::LANES));
+            }
+            i += U * V::LANES;
+        }
+        while i + V::LANES <= reals {
+            step!(0, load(i));
+            i += V::LANES;
+        }
+        if i < reals {
+            step!(0, load_part(i, 0, reals - i));
+        }
+        let mut out = [T::zero(); N];
+        for j in 0..N {
+            for u in 1..U {
+                own[j][0] = own[j][0].add(own[j][u]);
+                other[j][0] = other[j][0].add(other[j][u]);
+            }
+            let p = pair::<R<T>, V>(own[j][0]);
+            out[j] = if T::COMPLEX {
+                let q = pair::<R<T>, V>(other[j][0]);
+                if conj { T::new(p[0] + p[1], q[0] - q[1]) } else { T::new(p[0] - p[1], q[0] + q[1]) }
+            } else {
+                T::real(p[0] + p[1])
+            };
+        }
+        out
+    }
 }
 
 versions! {
@@ -172,7 +187,7 @@ versions! {
 }
 
 #[inline(always)]
-unsafe fn both_body<T: Scalar, const FMA: bool, const N: usize>(
+unsafe fn both_body<T: Scalar, V: Vector<R<T>>, const FMA: bool, const N: usize>(
     rows: usize,
     a: *const T,
     lda: isize,
@@ -189,8 +204,8 @@ unsafe fn both_body<T: Scalar, const FMA: bool, const N: usize>(
     unsafe {
         for i in (0..rows).step_by(CHUNK) {
             let n = (rows - i).min(CHUNK);
-            some_columns::<T, FMA, N>(n, a.add(i), lda, t.as_ptr(), conj_y, y.add(i));
-            let part = dots_body::<T, FMA, N>(n, a.add(i), lda, x.add(i), conj_x);
+            some_columns::<T, V, FMA, N>(n, a.add(i), lda, t.as_ptr(), conj_y, y.add(i));
+            let part = dots_body::<T, V, FMA, N>(n, a.add(i), lda, x.add(i), conj_x);
             for j in 0..N {
                 sums[j] += part[j];
             }

@@ -3,7 +3,7 @@
 //! `tile`, the register tile under level 3.
 
 mod columns;
-mod lanes;
+mod drive;
 pub mod simd;
 pub mod tile;
 mod vectors;
@@ -59,8 +59,8 @@ fn detect() -> u8 {
     l
 }
 
-/// Defines `fn name` as `body` compiled for each instruction set. `body`'s const parameter says
-/// whether a fused multiply-add is one instruction.
+/// Defines `fn name` as `body` compiled for each instruction set. `body`'s parameters are its
+/// vector, and whether a fused multiply-add is one instruction.
 macro_rules! versions {
     ($(#[$doc:meta])* $name:ident = $body:ident <T $(, const $n:ident : $nt:ty)*> ($($a:ident : $t:ty),*) $(-> $r:ty)?) => {
         $(#[$doc])*
@@ -69,17 +69,18 @@ macro_rules! versions {
         /// The pointers are valid for the lengths given.
         #[inline(always)]
         pub unsafe fn $name<T: Scalar $(, const $n: $nt)*>($($a: $t),*) $(-> $r)? {
+            use $crate::kernels::simd::Simd;
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
                 unsafe fn v4<T: Scalar $(, const $n: $nt)*>($($a: $t),*) $(-> $r)? {
                     // SAFETY: the caller's promise.
-                    unsafe { $body::<T, true $(, $n)*>($($a),*) }
+                    unsafe { $body::<T, <T::Real as Simd>::V512, true $(, $n)*>($($a),*) }
                 }
                 #[target_feature(enable = "avx2,fma")]
                 unsafe fn v3<T: Scalar $(, const $n: $nt)*>($($a: $t),*) $(-> $r)? {
                     // SAFETY: the caller's promise.
-                    unsafe { $body::<T, true $(, $n)*>($($a),*) }
+                    unsafe { $body::<T, <T::Real as Simd>::V256, true $(, $n)*>($($a),*) }
                 }
                 // SAFETY: the instructions were found present; the rest is the caller's promise.
                 unsafe {
@@ -90,8 +91,14 @@ macro_rules! versions {
                     }
                 }
             }
+            // Not part of its callers, which are short where a kernel is called.
+            #[inline(never)]
+            unsafe fn plain<T: Scalar $(, const $n: $nt)*>($($a: $t),*) $(-> $r)? {
+                // SAFETY: the caller's promise.
+                unsafe { $body::<T, <T::Real as Simd>::V, false $(, $n)*>($($a),*) }
+            }
             // SAFETY: the caller's promise.
-            unsafe { $body::<T, false $(, $n)*>($($a),*) }
+            unsafe { plain::<T $(, $n)*>($($a),*) }
         }
     };
 }

@@ -1,6 +1,9 @@
 //! Vectors of one instruction set each, as one trait: what the register tile is written in.
 //! Elements are reals; a complex number is two neighbouring lanes.
 
+use crate::scalar::Scalar;
+use num_traits::Float;
+
 /// A vector register of reals `F`.
 ///
 /// # Safety
@@ -20,6 +23,14 @@ pub trait Vector<F>: Copy {
     unsafe fn store(self, p: *mut F);
     /// Lanes lo..hi to memory; no other address is written.
     unsafe fn store_part(self, p: *mut F, lo: usize, hi: usize);
+    /// |self|.
+    unsafe fn abs(self) -> Self;
+    /// The larger one in each lane; `b` where either is NaN.
+    unsafe fn max(self, b: Self) -> Self;
+    /// A bit for each lane in which both are equal.
+    unsafe fn equal(self, b: Self) -> u32;
+    /// self + b.
+    unsafe fn add(self, b: Self) -> Self;
     /// self · b.
     unsafe fn mul(self, b: Self) -> Self;
     /// self · b + c.
@@ -40,70 +51,176 @@ pub trait Simd: Sized {
     type V: Vector<Self>;
 }
 
-macro_rules! portable {
-    ($f:ty, $lanes:literal) => {
-        impl Vector<$f> for [$f; $lanes] {
-            const LANES: usize = $lanes;
-            #[inline(always)]
-            unsafe fn splat(x: $f) -> Self {
-                [x; $lanes]
-            }
-            #[inline(always)]
-            unsafe fn alternate(even: $f, odd: $f) -> Self {
-                std::array::from_fn(|k| if k % 2 == 0 { even } else { odd })
-            }
-            #[inline(always)]
-            unsafe fn load(p: *const $f) -> Self {
+/// Some lanes as an array, for what no instruction set has a vector of: short ends, and other
+/// processors. `FMA` says whether a fused multiply-add is one instruction.
+#[derive(Clone, Copy)]
+pub struct Lanes<F, const L: usize, const FMA: bool>([F; L]);
+
+/// An array of lanes by a plain loop: a closure would be compiled without the instruction set.
+macro_rules! lanes {
+    (|$k:ident| $value:expr) => {{
+        let mut all = [F::zero(); L];
+        let mut $k = 0;
+        while $k < L {
+            all[$k] = $value;
+            $k += 1;
+        }
+        Lanes(all)
+    }};
+}
+
+impl<F: Float, const L: usize, const FMA: bool> Vector<F> for Lanes<F, L, FMA> {
+    const LANES: usize = L;
+    #[inline(always)]
+    unsafe fn splat(x: F) -> Self {
+        Lanes([x; L])
+    }
+    #[inline(always)]
+    unsafe fn alternate(even: F, odd: F) -> Self {
+        lanes!(|k| if k % 2 == 0 { even } else { odd })
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const F) -> Self {
+        // SAFETY: the caller's promise; the array has the alignment of its elements.
+        Lanes(unsafe { p.cast::<[F; L]>().read() })
+    }
+    #[inline(always)]
+    unsafe fn load_part(p: *const F, lo: usize, hi: usize) -> Self {
+        lanes!(|k| {
+            let inside = k >= lo && k < hi;
+            // SAFETY: the caller's promise.
+            if inside { unsafe { *p.add(k) } } else { F::zero() }
+        })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut F) {
+        // SAFETY: as for `load`.
+        unsafe { p.cast::<[F; L]>().write(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_part(self, p: *mut F, lo: usize, hi: usize) {
+        for k in 0..L {
+            if k >= lo && k < hi {
                 // SAFETY: the caller's promise.
-                unsafe { p.cast::<Self>().read() }
-            }
-            #[inline(always)]
-            unsafe fn load_part(p: *const $f, lo: usize, hi: usize) -> Self {
-                std::array::from_fn(|k| {
-                    let inside = k >= lo && k < hi;
-                    // SAFETY: the caller's promise.
-                    if inside { unsafe { *p.add(k) } } else { 0.0 }
-                })
-            }
-            #[inline(always)]
-            unsafe fn store(self, p: *mut $f) {
-                // SAFETY: the caller's promise.
-                unsafe { p.cast::<Self>().write(self) }
-            }
-            #[inline(always)]
-            unsafe fn store_part(self, p: *mut $f, lo: usize, hi: usize) {
-                for (k, &x) in self.iter().enumerate() {
-                    if k >= lo && k < hi {
-                        // SAFETY: the caller's promise.
-                        unsafe { *p.add(k) = x };
-                    }
-                }
-            }
-            #[inline(always)]
-            unsafe fn mul(self, b: Self) -> Self {
-                std::array::from_fn(|k| self[k] * b[k])
-            }
-            #[inline(always)]
-            unsafe fn madd(self, b: Self, c: Self) -> Self {
-                std::array::from_fn(|k| self[k] * b[k] + c[k])
-            }
-            #[inline(always)]
-            unsafe fn swap(self) -> Self {
-                std::array::from_fn(|k| self[k ^ 1])
+                unsafe { *p.add(k) = self.0[k] };
             }
         }
-    };
+    }
+    #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        lanes!(|k| self.0[k].abs())
+    }
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        lanes!(|k| if self.0[k] > b.0[k] { self.0[k] } else { b.0[k] })
+    }
+    #[inline(always)]
+    unsafe fn equal(self, b: Self) -> u32 {
+        let mut bits = 0;
+        for k in 0..L {
+            bits |= u32::from(self.0[k] == b.0[k]) << k;
+        }
+        bits
+    }
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        lanes!(|k| self.0[k] + b.0[k])
+    }
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        lanes!(|k| self.0[k] * b.0[k])
+    }
+    #[inline(always)]
+    unsafe fn madd(self, b: Self, c: Self) -> Self {
+        lanes!(|k| if FMA { self.0[k].mul_add(b.0[k], c.0[k]) } else { self.0[k] * b.0[k] + c.0[k] })
+    }
+    #[inline(always)]
+    unsafe fn swap(self) -> Self {
+        lanes!(|k| self.0[(k ^ 1) % L])
+    }
 }
-portable!(f32, 4);
-portable!(f64, 2);
+
+/// A factor for complex lanes, or for real ones: x·t is `own`·x + `other`·x with each lane
+/// exchanged with its neighbour (`other` is not used for reals).
+#[derive(Clone, Copy)]
+pub struct Factor<V> {
+    pub own: V,
+    pub other: V,
+}
+
+impl<V> Factor<V> {
+    /// For x·t.
+    ///
+    /// # Safety
+    /// The instruction set is there (for all of these).
+    #[inline(always)]
+    pub unsafe fn new<T: Scalar>(t: T) -> Self
+    where
+        V: Vector<T::Real>,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { Factor { own: V::splat(t.re()), other: V::alternate(-t.im(), t.im()) } }
+    }
+
+    /// For x·t, or conj(x)·t.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    pub unsafe fn conj<T: Scalar>(t: T, conj: bool) -> Self
+    where
+        V: Vector<T::Real>,
+    {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if T::COMPLEX && conj {
+                Factor { own: V::alternate(t.re(), -t.re()), other: V::splat(t.im()) }
+            } else {
+                Self::new(t)
+            }
+        }
+    }
+
+    /// x·t.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    pub unsafe fn times<T: Scalar>(self, x: V) -> V
+    where
+        V: Vector<T::Real>,
+    {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let own = x.mul(self.own);
+            if T::COMPLEX { x.swap().madd(self.other, own) } else { own }
+        }
+    }
+
+    /// x·t + c.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    pub unsafe fn times_add<T: Scalar>(self, x: V, c: V) -> V
+    where
+        V: Vector<T::Real>,
+    {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let own = x.madd(self.own, c);
+            if T::COMPLEX { x.swap().madd(self.other, own) } else { own }
+        }
+    }
+}
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::Vector;
+    use super::{Lanes, Vector};
     use std::arch::x86_64::*;
 
     macro_rules! avx512 {
-        ($f:ty, $v:ty, $mask:ty, $lanes:literal, $swap:literal, $splat:ident, $alternate:expr, $load:ident, $maskz:ident, $store:ident, $masked:ident, $mul:ident, $fma:ident, $permute:ident) => {
+        ($f:ty, $v:ty, $mask:ty, $lanes:literal, $swap:literal, $splat:ident, $alternate:expr, $load:ident, $maskz:ident, $store:ident, $masked:ident, $abs:expr, $max:ident, $equal:expr, $add:ident, $mul:ident, $fma:ident, $permute:ident) => {
             impl Vector<$f> for $v {
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -135,6 +252,26 @@ mod x86 {
                 unsafe fn store_part(self, p: *mut $f, lo: usize, hi: usize) {
                     // SAFETY: the caller has AVX-512; lanes out of the mask are not touched.
                     unsafe { $masked(p, mask(lo, hi) as $mask, self) }
+                }
+                #[inline(always)]
+                unsafe fn abs(self) -> Self {
+                    // SAFETY: the caller has AVX-512.
+                    unsafe { $abs(self) }
+                }
+                #[inline(always)]
+                unsafe fn max(self, b: Self) -> Self {
+                    // SAFETY: the caller has AVX-512.
+                    unsafe { $max(self, b) }
+                }
+                #[inline(always)]
+                unsafe fn equal(self, b: Self) -> u32 {
+                    // SAFETY: the caller has AVX-512.
+                    unsafe { $equal(self, b) as u32 }
+                }
+                #[inline(always)]
+                unsafe fn add(self, b: Self) -> Self {
+                    // SAFETY: the caller has AVX-512.
+                    unsafe { $add(self, b) }
                 }
                 #[inline(always)]
                 unsafe fn mul(self, b: Self) -> Self {
@@ -174,7 +311,8 @@ mod x86 {
         _mm512_maskz_loadu_ps,
         _mm512_storeu_ps,
         _mm512_mask_storeu_ps,
-        _mm512_mul_ps,
+        |v| _mm512_abs_ps(v), _mm512_max_ps,
+        |a, b| _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), _mm512_add_ps, _mm512_mul_ps,
         _mm512_fmadd_ps,
         _mm512_permute_ps
     );
@@ -190,13 +328,14 @@ mod x86 {
         _mm512_maskz_loadu_pd,
         _mm512_storeu_pd,
         _mm512_mask_storeu_pd,
-        _mm512_mul_pd,
+        |v| _mm512_abs_pd(v), _mm512_max_pd,
+        |a, b| _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), _mm512_add_pd, _mm512_mul_pd,
         _mm512_fmadd_pd,
         _mm512_permute_pd
     );
 
     macro_rules! avx2 {
-        ($f:ty, $v:ty, $lanes:literal, $swap:literal, $mask:ident, $splat:ident, $alternate:expr, $load:ident, $maskload:ident, $store:ident, $maskstore:ident, $mul:ident, $fma:ident, $permute:ident) => {
+        ($f:ty, $v:ty, $lanes:literal, $swap:literal, $mask:ident, $splat:ident, $alternate:expr, $load:ident, $maskload:ident, $store:ident, $maskstore:ident, $abs:expr, $max:ident, $equal:expr, $add:ident, $mul:ident, $fma:ident, $permute:ident) => {
             impl Vector<$f> for $v {
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -228,6 +367,26 @@ mod x86 {
                 unsafe fn store_part(self, p: *mut $f, lo: usize, hi: usize) {
                     // SAFETY: the caller has AVX2; lanes out of the mask are not touched.
                     unsafe { $maskstore(p, $mask(lo, hi), self) }
+                }
+                #[inline(always)]
+                unsafe fn abs(self) -> Self {
+                    // SAFETY: the caller has AVX2.
+                    unsafe { $abs(self) }
+                }
+                #[inline(always)]
+                unsafe fn max(self, b: Self) -> Self {
+                    // SAFETY: the caller has AVX2.
+                    unsafe { $max(self, b) }
+                }
+                #[inline(always)]
+                unsafe fn equal(self, b: Self) -> u32 {
+                    // SAFETY: the caller has AVX2.
+                    unsafe { $equal(self, b) as u32 }
+                }
+                #[inline(always)]
+                unsafe fn add(self, b: Self) -> Self {
+                    // SAFETY: the caller has AVX2.
+                    unsafe { $add(self, b) }
                 }
                 #[inline(always)]
                 unsafe fn mul(self, b: Self) -> Self {
@@ -285,7 +444,8 @@ mod x86 {
         _mm256_maskload_ps,
         _mm256_storeu_ps,
         _mm256_maskstore_ps,
-        _mm256_mul_ps,
+        |v| _mm256_andnot_ps(_mm256_set1_ps(-0.0), v), _mm256_max_ps,
+        |a, b| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)), _mm256_add_ps, _mm256_mul_ps,
         _mm256_fmadd_ps,
         _mm256_permute_ps
     );
@@ -301,7 +461,8 @@ mod x86 {
         _mm256_maskload_pd,
         _mm256_storeu_pd,
         _mm256_maskstore_pd,
-        _mm256_mul_pd,
+        |v| _mm256_andnot_pd(_mm256_set1_pd(-0.0), v), _mm256_max_pd,
+        |a, b| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)), _mm256_add_pd, _mm256_mul_pd,
         _mm256_fmadd_pd,
         _mm256_permute_pd
     );
@@ -309,20 +470,20 @@ mod x86 {
     impl super::Simd for f32 {
         type V512 = __m512;
         type V256 = __m256;
-        type V = [f32; 4];
+        type V = Lanes<f32, 4, false>;
     }
     impl super::Simd for f64 {
         type V512 = __m512d;
         type V256 = __m256d;
-        type V = [f64; 2];
+        type V = Lanes<f64, 2, false>;
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 impl Simd for f32 {
-    type V = [f32; 4];
+    type V = Lanes<f32, 4, false>;
 }
 #[cfg(not(target_arch = "x86_64"))]
 impl Simd for f64 {
-    type V = [f64; 2];
+    type V = Lanes<f64, 2, false>;
 }

@@ -5,7 +5,7 @@
 //! real parts of B, and A times the imaginary ones. What is conjugated or exchanged among them is
 //! settled once, when the tile is finished.
 
-use super::simd::{Simd, Vector};
+use super::simd::{Factor, Simd, Vector};
 use crate::scalar::Scalar;
 use num_traits::{One, Zero};
 
@@ -68,64 +68,6 @@ pub struct Kernel<T> {
 
 type R<T> = <T as Scalar>::Real;
 
-/// A factor for complex lanes, or for real ones: x·t is `own`·x + `other`·x with each lane
-/// exchanged with its neighbour (`other` is not used for reals).
-#[derive(Clone, Copy)]
-struct Factor<V> {
-    own: V,
-    other: V,
-}
-
-impl<V> Factor<V> {
-    #[inline(always)]
-    unsafe fn new<T: Scalar>(t: T) -> Self
-    where
-        V: Vector<R<T>>,
-    {
-        // SAFETY: the caller has the instruction set.
-        unsafe {
-            Factor {
-                own: V::splat(t.re()),
-                other: V::alternate(-t.im(), t.im()),
-            }
-        }
-    }
-
-    /// x·t.
-    #[inline(always)]
-    unsafe fn times<T: Scalar>(self, x: V) -> V
-    where
-        V: Vector<R<T>>,
-    {
-        // SAFETY: the caller has the instruction set.
-        unsafe {
-            let own = x.mul(self.own);
-            if T::COMPLEX {
-                x.swap().madd(self.other, own)
-            } else {
-                own
-            }
-        }
-    }
-
-    /// x·t + c.
-    #[inline(always)]
-    unsafe fn times_add<T: Scalar>(self, x: V, c: V) -> V
-    where
-        V: Vector<R<T>>,
-    {
-        // SAFETY: the caller has the instruction set.
-        unsafe {
-            let own = x.madd(self.own, c);
-            if T::COMPLEX {
-                x.swap().madd(self.other, own)
-            } else {
-                own
-            }
-        }
-    }
-}
-
 /// What makes an element of C of its accumulators.
 #[derive(Clone, Copy)]
 struct Finish<V> {
@@ -147,7 +89,7 @@ impl<V> Finish<V> {
         unsafe {
             let own = V::alternate(one, sign(t.conj_a));
             let other = V::alternate(sign(t.conj_a == t.conj_b), sign(t.conj_b));
-            let (alpha, beta) = (Factor::new(t.alpha), Factor::new(t.beta));
+            let (alpha, beta) = (Factor::new::<T>(t.alpha), Factor::new::<T>(t.beta));
             Finish {
                 signs: Factor { own, other },
                 alpha,
@@ -361,13 +303,13 @@ unsafe fn solve<
         }
         for j in 0..NR {
             if j < s.cols {
-                let inverse = Factor::<V>::new(*s.u.add(j * NR + j));
+                let inverse = Factor::<V>::new::<T>(*s.u.add(j * NR + j));
                 for v in 0..MV {
                     x[j][v] = inverse.times::<T>(x[j][v]);
                     x[j][v].store(p.add(j * column + v * V::LANES));
                 }
                 for l in j + 1..NR {
-                    let u = Factor::<V>::new(-*s.u.add(j * NR + l));
+                    let u = Factor::<V>::new::<T>(-*s.u.add(j * NR + l));
                     for v in 0..MV {
                         x[l][v] = u.times_add::<T>(x[j][v], x[l][v]);
                     }

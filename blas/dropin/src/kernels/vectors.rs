@@ -1,181 +1,190 @@
 //! The loops under level 1. All take contiguous vectors; strides are the callers' business.
 
-use super::lanes::{R, add_scaled, beside, chunks, factor, load, madd, store};
+use super::drive::{Elementwise, R, each, pair};
+use super::simd::{Factor, Vector};
 use super::versions;
-use crate::scalar::Scalar;
+use crate::scalar::{Real, Scalar};
+use num_traits::{One, Zero};
 
-/// Reals of a chunk in sums.
-const LONG: usize = 32;
+/// Defines `fn name` that does something to each element by itself: what is done is a struct with
+/// the parameters as fields, and `at` says how, for the vectors `W` of reals from `i` on.
+macro_rules! elementwise {
+    ($(#[$doc:meta])* $name:ident = $op:ident / $body:ident ($($a:ident : $t:ty),*) |$self:ident, $w:ident, $i:ident| $at:block) => {
+        versions! {
+            $(#[$doc])*
+            $name = $body<T>(n: usize, $($a: $t),*)
+        }
 
-versions! {
+        struct $op<T: Scalar> {
+            $($a: $t,)*
+        }
+
+        impl<T: Scalar> Elementwise<R<T>> for $op<T> {
+            #[inline(always)]
+            unsafe fn at<$w: Vector<R<T>>>(&$self, $i: usize) {
+                // SAFETY: the caller's promise.
+                unsafe { $at }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn $body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, $($a: $t),*) {
+            // SAFETY: the caller's promise.
+            unsafe { each::<R<T>, V, FMA>(n * T::PARTS, $op { $($a),* }) }
+        }
+    };
+}
+
+elementwise! {
     /// y += t·x.
-    axpy = axpy_body<T>(n: usize, t: T, x: *const T, y: *mut T)
-}
-
-#[inline(always)]
-unsafe fn axpy_body<T: Scalar, const FMA: bool>(n: usize, t: T, x: *const T, y: *mut T) {
-    let f = factor(t, false);
-    let reals = if T::COMPLEX { 2 * n } else { n };
-    let (x, y) = (x.cast::<R<T>>(), y.cast::<R<T>>());
-    // SAFETY: the chunks lie within n elements.
-    unsafe {
-        chunks!(reals, 64, i, L, {
-            let mut acc = load::<R<T>, L>(y.add(i));
-            add_scaled::<T, FMA, L>(&mut acc, &load(x.add(i)), &f);
-            store(y.add(i), acc);
-        });
+    axpy = Axpy / axpy_body (t: T, x: *const T, y: *mut T) |self, W, i| {
+        let (x, y) = (self.x.cast::<R<T>>().add(i), self.y.cast::<R<T>>().add(i));
+        Factor::<W>::new(self.t).times_add::<T>(W::load(x), W::load(y)).store(y);
     }
 }
 
-versions! {
+elementwise! {
     /// x·t in place.
-    scale = scale_body<T>(n: usize, t: T, x: *mut T)
-}
-
-#[inline(always)]
-unsafe fn scale_body<T: Scalar, const FMA: bool>(n: usize, t: T, x: *mut T) {
-    let f = factor(t, false);
-    let reals = if T::COMPLEX { 2 * n } else { n };
-    let x = x.cast::<R<T>>();
-    // SAFETY: the chunks lie within n elements.
-    unsafe {
-        chunks!(reals, 64, i, L, {
-            let v = load::<R<T>, L>(x.add(i));
-            let mut r = v;
-            for k in 0..L {
-                r[k] = f.own[k & 1] * v[k];
-            }
-            if T::COMPLEX {
-                for k in 0..L {
-                    r[k] = madd::<_, FMA>(f.other[k & 1], v[beside::<L>(k)], r[k]);
-                }
-            }
-            store(x.add(i), r);
-        });
+    scale = Scale / scale_body (t: T, x: *mut T) |self, W, i| {
+        let x = self.x.cast::<R<T>>().add(i);
+        Factor::<W>::new(self.t).times::<T>(W::load(x)).store(x);
     }
 }
 
-versions! {
-    /// y := x over reals.
-    copy = copy_body<T>(n: usize, x: *const T, y: *mut T)
-}
-
-#[inline(always)]
-unsafe fn copy_body<T: Scalar, const FMA: bool>(n: usize, x: *const T, y: *mut T) {
-    // SAFETY: the chunks lie within n elements.
-    unsafe {
-        chunks!(n, 64, i, L, {
-            store(y.add(i), load::<T, L>(x.add(i)));
-        });
+elementwise! {
+    /// y := x.
+    copy = Copy / copy_body (x: *const T, y: *mut T) |self, W, i| {
+        W::load(self.x.cast::<R<T>>().add(i)).store(self.y.cast::<R<T>>().add(i));
     }
 }
 
-versions! {
-    /// x and y exchanged, over reals.
-    swap = swap_body<T>(n: usize, x: *mut T, y: *mut T)
-}
-
-#[inline(always)]
-unsafe fn swap_body<T: Scalar, const FMA: bool>(n: usize, x: *mut T, y: *mut T) {
-    // SAFETY: the chunks lie within n elements.
-    unsafe {
-        chunks!(n, 64, i, L, {
-            let (vx, vy) = (load::<T, L>(x.add(i)), load::<T, L>(y.add(i)));
-            store(x.add(i), vy);
-            store(y.add(i), vx);
-        });
+elementwise! {
+    /// x and y exchanged.
+    swap = Swap / swap_body (x: *mut T, y: *mut T) |self, W, i| {
+        let (x, y) = (self.x.cast::<R<T>>().add(i), self.y.cast::<R<T>>().add(i));
+        let (vx, vy) = (W::load(x), W::load(y));
+        vx.store(y);
+        vy.store(x);
     }
 }
 
-versions! {
-    /// x' = h0·x + h1·y, y' = h2·x + h3·y over reals.
-    rotate = rotate_body<T>(n: usize, x: *mut T, y: *mut T, h: [T; 4])
-}
-
-#[inline(always)]
-unsafe fn rotate_body<T: Scalar, const FMA: bool>(n: usize, x: *mut T, y: *mut T, h: [T; 4]) {
-    // SAFETY: the chunks lie within n elements.
-    unsafe {
-        chunks!(n, 32, i, L, {
-            let (vx, vy) = (load::<T, L>(x.add(i)), load::<T, L>(y.add(i)));
-            let (mut rx, mut ry) = (vx, vy);
-            for k in 0..L {
-                rx[k] = h[0] * vx[k] + h[1] * vy[k];
-                ry[k] = h[2] * vx[k] + h[3] * vy[k];
-            }
-            store(x.add(i), rx);
-            store(y.add(i), ry);
-        });
+elementwise! {
+    /// x' = h0·x + h1·y, y' = h2·x + h3·y with real h.
+    rotate = Rotate / rotate_body (x: *mut T, y: *mut T, h: [R<T>; 4]) |self, W, i| {
+        let (x, y) = (self.x.cast::<R<T>>().add(i), self.y.cast::<R<T>>().add(i));
+        let h = &self.h;
+        let (vx, vy) = (W::load(x), W::load(y));
+        vx.madd(W::splat(h[0]), vy.mul(W::splat(h[1]))).store(x);
+        vx.madd(W::splat(h[2]), vy.mul(W::splat(h[3]))).store(y);
     }
 }
+
+/// Sums at once: as many as hide the time of one addition.
+const SUMS: usize = 4;
 
 versions! {
     /// Σ |x_k| over reals.
-    abs_sum = abs_sum_body<T>(n: usize, x: *const T) -> T
+    abs_sum = abs_sum_body<T>(n: usize, x: *const T) -> R<T>
 }
 
 #[inline(always)]
-unsafe fn abs_sum_body<T: Scalar, const FMA: bool>(n: usize, x: *const T) -> T {
-    let mut acc = [T::zero(); LONG];
-    // SAFETY: the chunks lie within n elements.
+unsafe fn abs_sum_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, x: *const T) -> R<T> {
+    // SAFETY: the vectors lie within n elements.
     unsafe {
+        let mut acc = [V::splat(<R<T> as Zero>::zero()); SUMS];
+        let x = x.cast::<R<T>>();
         let mut i = 0;
-        while i + LONG <= n {
-            let v = load::<T, LONG>(x.add(i));
-            for k in 0..LONG {
-                acc[k] += T::real(v[k].abs1());
+        while i + SUMS * V::LANES <= n {
+            for u in 0..SUMS {
+                acc[u] = acc[u].add(V::load(x.add(i + u * V::LANES)).abs());
             }
-            i += LONG;
+            i += SUMS * V::LANES;
         }
-        let mut s = T::zero();
-        if i > 0 {
-            let mut width = LONG / 2;
-            while width > 0 {
-                for k in 0..width {
-                    let other = acc[k + width];
-                    acc[k] += other;
-                }
-                width /= 2;
-            }
-            s = acc[0];
+        while i + V::LANES <= n {
+            acc[0] = acc[0].add(V::load(x.add(i)).abs());
+            i += V::LANES;
         }
-        while i < n {
-            s += T::real((*x.add(i)).abs1());
-            i += 1;
+        if i < n {
+            acc[1] = acc[1].add(V::load_part(x.add(i), 0, n - i).abs());
         }
-        s
+        let sums = pair::<R<T>, V>(acc[0].add(acc[1]).add(acc[2].add(acc[3])));
+        sums[0] + sums[1]
     }
 }
 
 versions! {
-    /// The largest of `best` and all |re|+|im|, in which NaN counts as nothing.
-    abs_max = abs_max_body<T>(n: usize, x: *const T, best: R<T>) -> R<T>
+    /// The first of the largest |re|+|im|, of at least one element: its number, and its size. NaN
+    /// counts as nothing; if all are NaN, the size is negative.
+    largest = largest_body<T>(n: usize, x: *const T) -> (usize, R<T>)
+}
+
+/// |re|+|im| in both lanes of a complex number.
+#[inline(always)]
+unsafe fn sizes<T: Scalar, V: Vector<R<T>>>(x: V) -> V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let a = x.abs();
+        if T::COMPLEX { a.add(a.swap()) } else { a }
+    }
 }
 
 #[inline(always)]
-unsafe fn abs_max_body<T: Scalar, const FMA: bool>(n: usize, x: *const T, best: R<T>) -> R<T> {
-    let mut acc = [best; LONG];
-    // SAFETY: the chunks lie within n elements.
+unsafe fn largest_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, x: *const T) -> (usize, R<T>) {
+    /// Reals of which only the maximum is found; the block that won is looked through.
+    const BLOCK: usize = 2048;
+    let reals = n * T::PARTS;
+    let (mut best, mut winner) = (-<R<T> as One>::one(), None);
+    // SAFETY: the vectors lie within n elements.
     unsafe {
-        let mut i = 0;
-        while i + LONG <= n {
-            let v = load::<T, LONG>(x.add(i));
-            for k in 0..LONG {
-                let a = v[k].abs1();
-                acc[k] = if a > acc[k] { a } else { acc[k] };
+        let x = x.cast::<R<T>>();
+        let mut from = 0;
+        while from < reals {
+            let to = reals.min(from + BLOCK);
+            let none = V::splat(-<R<T> as One>::one());
+            let mut acc = [none; SUMS];
+            let mut i = from;
+            while i + SUMS * V::LANES <= to {
+                for u in 0..SUMS {
+                    acc[u] = sizes::<T, V>(V::load(x.add(i + u * V::LANES))).max(acc[u]);
+                }
+                i += SUMS * V::LANES;
             }
-            i += LONG;
+            while i + V::LANES <= to {
+                acc[0] = sizes::<T, V>(V::load(x.add(i))).max(acc[0]);
+                i += V::LANES;
+            }
+            let all = acc[0].max(acc[1]).max(acc[2].max(acc[3]));
+            let mut lanes = [-<R<T> as One>::one(); 16];
+            if to - from >= V::LANES {
+                all.store(lanes.as_mut_ptr());
+            }
+            let mut most = lanes[0];
+            for k in 1..V::LANES {
+                most = if lanes[k] > most { lanes[k] } else { most };
+            }
+            while i < to {
+                let a = (*x.add(i).cast::<T>()).abs1();
+                most = if a > most { a } else { most };
+                i += T::PARTS;
+            }
+            if most > best {
+                (best, winner) = (most, Some((from, to)));
+            }
+            from = to;
         }
-        let mut m = best;
-        for a in acc {
-            m = if a > m { a } else { m };
+        let Some((from, to)) = winner else { return (0, best) };
+        let mut i = from;
+        while i + V::LANES <= to {
+            let equal = sizes::<T, V>(V::load(x.add(i))).equal(V::splat(best));
+            if equal != 0 {
+                return ((i + equal.trailing_zeros() as usize) / T::PARTS, best);
+            }
+            i += V::LANES;
         }
-        while i < n {
-            let a = (*x.add(i)).abs1();
-            m = if a > m { a } else { m };
-            i += 1;
+        while i < to && (*x.add(i).cast::<T>()).abs1() != best {
+            i += T::PARTS;
         }
-        m
+        (i / T::PARTS, best)
     }
 }
 
@@ -184,39 +193,47 @@ versions! {
     squares = squares_body<T>(n: usize, x: *const T) -> f64
 }
 
+/// v² + sum.
 #[inline(always)]
-unsafe fn squares_body<T: Scalar, const FMA: bool>(n: usize, x: *const T) -> f64 {
-    let wide = |v: T| num_traits::cast::<T::Real, f64>(v.re()).unwrap_or(f64::NAN);
-    let mut acc = [0f64; LONG];
+fn square<T: Scalar, const FMA: bool>(v: T, sum: f64) -> f64 {
+    let w = v.re().wide();
+    if FMA { w.mul_add(w, sum) } else { w * w + sum }
+}
+
+#[inline(always)]
+unsafe fn squares_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T) -> f64 {
+    /// Sums at once, in two steps.
+    const MANY: usize = 32;
+    const FEW: usize = 4;
+    let mut few = [0f64; FEW];
+    let mut i = 0;
     // SAFETY: the chunks lie within n elements.
     unsafe {
-        let mut i = 0;
-        while i + LONG <= n {
-            let v = load::<T, LONG>(x.add(i));
-            for k in 0..LONG {
-                let w = wide(v[k]);
-                acc[k] = madd::<_, FMA>(w, w, acc[k]);
-            }
-            i += LONG;
-        }
-        let mut s = 0.0;
-        if i > 0 {
-            let mut width = LONG / 2;
-            while width > 0 {
-                for k in 0..width {
-                    acc[k] += acc[k + width];
+        if n >= MANY {
+            let mut many = [0f64; MANY];
+            while i + MANY <= n {
+                let v = x.add(i).cast::<[T; MANY]>().read();
+                for k in 0..MANY {
+                    many[k] = square::<T, FMA>(v[k], many[k]);
                 }
-                width /= 2;
+                i += MANY;
             }
-            s = acc[0];
+            for k in 0..MANY {
+                few[k % FEW] += many[k];
+            }
+        }
+        while i + FEW <= n {
+            for k in 0..FEW {
+                few[k] = square::<T, FMA>(*x.add(i + k), few[k]);
+            }
+            i += FEW;
         }
         while i < n {
-            let w = wide(*x.add(i));
-            s += w * w;
+            few[i % FEW] = square::<T, FMA>(*x.add(i), few[i % FEW]);
             i += 1;
         }
-        s
     }
+    (few[0] + few[1]) + (few[2] + few[3])
 }
 
 /// y := beta·y, which for beta = 0 does not read y.
