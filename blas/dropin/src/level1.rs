@@ -214,6 +214,9 @@ pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
     // SAFETY: the caller's vector has this increment; two reals make a complex number.
     unsafe {
         let x = first(x, n, incx);
+        if n == 1 && !T::COMPLEX {
+            return (*x).abs1();
+        }
         let s = if incx == 1 {
             let reals = if T::COMPLEX { 2 * n } else { n };
             let x = parallel::Shared(x.cast::<T::Real>());

@@ -129,44 +129,71 @@ pub unsafe fn symv<T: Scalar>(
 ) {
     // SAFETY: the columns' rows lie within the vectors.
     unsafe {
-        // What column j does with the rows `from` to `to` beside its diagonal.
-        let column = |j: usize, from: usize, to: usize| {
-            let (c, _) = a.split(j);
-            let from = from.max(c.row);
-            let rows = to.min(c.row + c.len).saturating_sub(from);
-            let (t, at) = ([alpha * *x.add(j)], c.at.wrapping_add(from).wrapping_sub(c.row));
-            let [sum] = kernels::both(rows, at, 0, &t, x.add(from), y.add(from), conj, herm && !conj);
-            *y.add(j) += alpha * sum;
-        };
-        let diagonal = |j: usize| {
-            let (_, d) = a.split(j);
-            let d = if herm { T::real((*d).re()) } else { *d };
-            *y.add(j) += alpha * *x.add(j) * d;
-        };
         let mut j = 0;
         if let Format::Full(lda) = a.format {
-            /// Some columns at once: first beside their diagonal block, then in it.
-            const N: usize = 2;
-            while j + N <= a.n {
-                let (from, to) = if a.uplo == Uplo::Upper { (0, j) } else { (j + N, a.n) };
-                let t: [T; N] = std::array::from_fn(|q| alpha * *x.add(j + q));
-                let (at, xr, yr) = (a.a.add(j * lda + from), x.add(from), y.add(from));
-                let sums = kernels::both::<T, N>(
-                    to - from, at, lda as isize, &t, xr, yr, conj, herm && !conj,
-                );
-                for (q, sum) in sums.into_iter().enumerate() {
-                    *y.add(j + q) += alpha * sum;
-                }
-                for q in j..j + N {
-                    column(q, j, j + N);
-                    diagonal(q);
-                }
-                j += N;
+            let block = SymmetricBlock { herm, conj, alpha, a, lda, x, y };
+            while !T::COMPLEX && j + 4 <= a.n {
+                block.columns::<4>(j);
+                j += 4;
+            }
+            while j + 2 <= a.n {
+                block.columns::<2>(j);
+                j += 2;
             }
         }
         for j in j..a.n {
-            column(j, 0, a.n);
-            diagonal(j);
+            let (c, d) = a.split(j);
+            // In a full matrix only the last column is left, and a lower one has no rows there.
+            let t = [alpha * *x.add(j)];
+            let (xr, yr) = (x.add(c.row), y.add(c.row));
+            let [sum] = kernels::both(c.len, c.at, 0, &t, xr, yr, conj, herm && !conj);
+            let d = if herm { T::real((*d).re()) } else { *d };
+            *y.add(j) += t[0] * d + alpha * sum;
+        }
+    }
+}
+
+/// Some columns of a full symmetric matrix at once: what is beside their diagonal block, and it.
+struct SymmetricBlock<T> {
+    herm: bool,
+    conj: bool,
+    alpha: T,
+    a: Triangle<T>,
+    lda: usize,
+    x: *const T,
+    y: *mut T,
+}
+
+impl<T: Scalar> SymmetricBlock<T> {
+    unsafe fn columns<const N: usize>(&self, j: usize) {
+        let SymmetricBlock { herm, conj, alpha, a, lda, x, y } = *self;
+        let upper = a.uplo == Uplo::Upper;
+        let (from, to) = if upper { (0, j) } else { (j + N, a.n) };
+        // SAFETY: the block and the rows beside it lie within the matrix and the vectors.
+        unsafe {
+            let mut t = [T::zero(); N];
+            for q in 0..N {
+                t[q] = alpha * *x.add(j + q);
+            }
+            let mut sums = [T::zero(); N];
+            if from < to {
+                let (at, xr, yr) = (a.a.add(j * lda + from), x.add(from), y.add(from));
+                let (rows, lda) = (to - from, lda as isize);
+                sums = kernels::both(rows, at, lda, &t, xr, yr, conj, herm && !conj);
+            }
+            let at = a.a.add(j * lda + j);
+            for q in 0..N {
+                let d = *at.add(q * lda + q);
+                let mut own = t[q] * if herm { T::real(d.re()) } else { d };
+                for r in 0..N {
+                    if r != q {
+                        let stored = (q < r) == upper;
+                        let e = *at.add(if stored { r * lda + q } else { q * lda + r });
+                        own += t[r] * e.conj_if(if stored { conj } else { herm && !conj });
+                    }
+                }
+                *y.add(j + q) += own + alpha * sums[q];
+            }
         }
     }
 }
@@ -193,7 +220,7 @@ pub unsafe fn trsv<T: Scalar>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T) {
 /// Takes a full triangle in blocks of columns: what is beside a diagonal block is a product with
 /// a full matrix.
 unsafe fn blocks<T: Scalar>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T, solve: bool) {
-    const BLOCK: usize = 16;
+    const BLOCK: usize = 8;
     let one = if solve { multiply_or_solve::<T, true> } else { multiply_or_solve::<T, false> };
     // SAFETY: the blocks lie within the triangle, and the vector's parts are disjoint.
     unsafe {
@@ -224,32 +251,53 @@ unsafe fn blocks<T: Scalar>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T, solve
 }
 
 /// One column after the other.
-unsafe fn multiply_or_solve<T: Scalar, const SOLVE: bool>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T) {
+unsafe fn multiply_or_solve<T: Scalar, const SOLVE: bool>(
+    op: Op,
+    diag: Diag,
+    a: Triangle<T>,
+    x: *mut T,
+) {
+    /// Rows that take less time than the way to the kernels.
+    const FEW: usize = 8;
+    let conj = op.conj();
     // SAFETY: each column's rows lie within the vector.
     unsafe {
         for j in order(op, a.uplo, SOLVE, a.n) {
             let (c, d) = a.split(j);
-            let d = || (*d).conj_if(op.conj());
             let mut t = *x.add(j);
+            let rows = x.add(c.row);
             if op.trans() {
-                let sum = |t: T| {
-                    let s = kernels::dot(c.len, c.at, x.add(c.row), op.conj());
-                    if SOLVE { t - s } else { t + s }
-                };
-                *x.add(j) = match (diag, SOLVE) {
-                    (Diag::Unit, _) => sum(t),
-                    (Diag::NonUnit, true) => sum(t).over(d()),
-                    (Diag::NonUnit, false) => sum(t * d()),
-                };
+                if !SOLVE && diag == Diag::NonUnit {
+                    t *= (*d).conj_if(conj);
+                }
+                if c.len <= FEW {
+                    for i in 0..c.len {
+                        let p = (*c.at.add(i)).conj_if(conj) * *rows.add(i);
+                        if SOLVE { t -= p } else { t += p }
+                    }
+                } else {
+                    let p = kernels::dot(c.len, c.at, rows, conj);
+                    if SOLVE { t -= p } else { t += p }
+                }
+                if SOLVE && diag == Diag::NonUnit {
+                    t = t.over((*d).conj_if(conj));
+                }
+                *x.add(j) = t;
             } else if !t.is_zero() {
                 if SOLVE && diag == Diag::NonUnit {
-                    t = t.over(d());
+                    t = t.over((*d).conj_if(conj));
                     *x.add(j) = t;
                 }
                 let factor = if SOLVE { -t } else { t };
-                kernels::columns(c.len, 1, c.at, 0, &factor, op.conj(), x.add(c.row));
+                if c.len <= FEW {
+                    for i in 0..c.len {
+                        *rows.add(i) += factor * (*c.at.add(i)).conj_if(conj);
+                    }
+                } else {
+                    kernels::columns(c.len, 1, c.at, 0, &factor, conj, rows);
+                }
                 if !SOLVE && diag == Diag::NonUnit {
-                    *x.add(j) = t * d();
+                    *x.add(j) = t * (*d).conj_if(conj);
                 }
             }
         }

@@ -97,69 +97,28 @@ impl<T: Scalar> Triangular<T> {
 
     /// Columns at..at+len by their own triangle alone.
     unsafe fn block(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
-        let (mr, nr) = (kernel.mr, kernel.nr);
-        let u = self.u.from(at, at);
-        let wide = len.next_multiple_of(nr);
-        // SAFETY: the workspace has room for U's panels and the panels of X; panels of X are whole.
+        let mr = kernel.mr;
+        // Rows of the triangle's copy are somewhat longer, since tiles read whole groups of columns.
+        let row = len + kernel.nr;
+        // SAFETY: the workspace has room for the triangle and two panels of X; panels are whole.
         unsafe {
-            let space = Workspace::take::<T>(wide * wide + 2 * wide * mr);
-            let panels = space.ptr::<T>();
-            let from = panels.add(wide * wide);
-            let regular = self.pack_triangle(kernel, u, len, panels);
+            let space = Workspace::take::<T>(row * len + 2 * len * mr);
+            let triangle = space.ptr::<T>();
+            let from = triangle.add(row * len);
+            let regular = self.copy_triangle(self.u.from(at, at), len, triangle, row);
+            let panel = Panel { kernel, triangle, row, regular, x: from };
             for i in (0..self.r).step_by(mr) {
                 let rows = (self.r - i).min(mr);
                 let x = self.x.from(i, at);
                 pack(kernel, x, rows, len, mr, from);
-                if self.solve && !alpha.is_one() {
-                    crate::kernels::times(len * mr, alpha, from);
-                }
-                // A solution stays in its panel; a product is written beside it, or where it belongs.
-                let (to, ld) = match self.solve {
-                    true => (from, mr as isize),
-                    false if x.rs == 1 => (x.at.cast_mut(), x.cs),
-                    false => (from.add(wide * mr), mr as isize),
-                };
-                for j in (0..len).step_by(nr) {
-                    let cols = (len - j).min(nr);
-                    let panel = panels.add(j * wide);
-                    let mut tile = Tile {
-                        k: j + cols,
-                        a: from,
-                        a_step: mr as isize,
-                        a_padded: true,
-                        b: panel,
-                        b_step: nr as isize,
-                        b_col: 1,
-                        conj_a: false,
-                        conj_b: false,
-                        c: to.offset(j as isize * ld),
-                        ldc: ld,
-                        rows: if ld == mr as isize && !std::ptr::eq(to, x.at) {
-                            mr
-                        } else {
-                            rows
-                        },
-                        cols,
-                        alpha,
-                        beta: T::zero(),
-                        keep: Keep::All,
-                    };
-                    if self.solve {
-                        (tile.k, tile.alpha, tile.beta) = (j, -T::one(), T::one());
-                        if j > 0 {
-                            (kernel.tile)(&tile);
-                        }
-                        let (x, u) = (tile.c, panel.add(j * nr));
-                        if regular {
-                            (kernel.solve)(&Solve { x, cols, u });
-                        } else {
-                            divide(mr, rows, cols, nr, x, u);
-                        }
-                    } else {
-                        (kernel.tile)(&tile);
-                    }
-                }
-                if !std::ptr::eq(to, x.at) {
+                if self.solve {
+                    panel.solve(0, len, alpha);
+                    unpack(x, rows, len, mr, from);
+                } else if x.rs == 1 {
+                    panel.multiply(len, alpha, x.at.cast_mut(), x.cs, rows);
+                } else {
+                    let to = from.add(len * mr);
+                    panel.multiply(len, alpha, to, mr as isize, mr);
                     unpack(x, rows, len, mr, to);
                 }
             }
@@ -167,13 +126,11 @@ impl<T: Scalar> Triangular<T> {
         }
     }
 
-    /// Packs the triangle as panels of `nr` columns, each with the rows down to its diagonal. For
-    /// solutions the diagonal is inverted, unless an inverse would not be a normal number: then it
-    /// is not, and false is returned.
-    unsafe fn pack_triangle(&self, kernel: &Kernel<T>, u: View<T>, len: usize, to: *mut T) -> bool {
-        let nr = kernel.nr;
-        let wide = len.next_multiple_of(nr);
-        // SAFETY: the workspace has room for all panels; only U's upper triangle is read.
+    /// Copies the triangle, with zeros below it, row after row of `row` elements. For solutions the
+    /// diagonal is inverted, unless an inverse would not be a normal number: then it is not, and
+    /// false is returned.
+    unsafe fn copy_triangle(&self, u: View<T>, len: usize, to: *mut T, row: usize) -> bool {
+        // SAFETY: there is room for the rows; only U's upper triangle is read.
         unsafe {
             let inverse = |d: T| T::one().over(d);
             let normal = |d: T| {
@@ -181,54 +138,121 @@ impl<T: Scalar> Triangular<T> {
                 Float::is_normal(size) && Float::is_normal(inverse(d).abs1())
             };
             let regular = self.unit || !self.solve || (0..len).all(|j| normal(u.get(j, j)));
-            for j in (0..len).step_by(nr) {
-                let cols = (len - j).min(nr);
-                let panel = to.add(j * wide);
-                pack(kernel, u.from(0, j).transposed(), cols, j, nr, panel);
-                if u.conj {
-                    (0..j * nr).for_each(|e| *panel.add(e) = (*panel.add(e)).conj());
+            to.write_bytes(0, row * len);
+            for j in 0..len {
+                for p in 0..j {
+                    *to.add(p * row + j) = u.get(p, j);
                 }
-                for p in 0..cols {
-                    for q in 0..nr {
-                        *panel.add((j + p) * nr + q) = if q < p || q >= cols {
-                            T::zero()
-                        } else if q > p {
-                            u.get(j + p, j + q)
-                        } else if self.unit {
-                            T::one()
-                        } else if self.solve && regular {
-                            inverse(u.get(j + p, j + p))
-                        } else {
-                            u.get(j + p, j + p)
-                        };
-                    }
-                }
+                let d = to.add(j * row + j);
+                *d = match (self.unit, self.solve && regular) {
+                    (true, _) => T::one(),
+                    (false, true) => inverse(u.get(j, j)),
+                    (false, false) => u.get(j, j),
+                };
             }
             regular
         }
     }
 }
 
+/// Some rows of X, packed, and the triangle that they meet.
+struct Panel<'a, T> {
+    kernel: &'a Kernel<T>,
+    triangle: *const T,
+    row: usize,
+    regular: bool,
+    x: *mut T,
+}
+
+impl<T: Scalar> Panel<'_, T> {
+    /// C := alpha·X·U + beta·C, for X's columns from..to and `cols` columns of U from `j` on.
+    unsafe fn tile(
+        &self,
+        (from, to): (usize, usize),
+        (j, cols): (usize, usize),
+        alpha: T,
+        beta: T,
+        (c, ldc, rows): (*mut T, isize, usize),
+    ) {
+        let mr = self.kernel.mr;
+        let tile = Tile {
+            k: to - from,
+            a: self.x.wrapping_add(from * mr),
+            a_step: mr as isize,
+            a_padded: true,
+            b: self.triangle.wrapping_add(from * self.row + j),
+            b_step: self.row as isize,
+            b_col: 1,
+            conj_a: false,
+            conj_b: false,
+            c,
+            ldc,
+            rows,
+            cols,
+            alpha,
+            beta,
+            keep: Keep::All,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { (self.kernel.tile)(&tile) }
+    }
+
+    /// Y := alpha·X·U.
+    unsafe fn multiply(&self, len: usize, alpha: T, y: *mut T, ld: isize, rows: usize) {
+        let nr = self.kernel.nr;
+        for j in (0..len).step_by(nr) {
+            let cols = (len - j).min(nr);
+            let c = (y.wrapping_offset(j as isize * ld), ld, rows);
+            // SAFETY: the columns lie within the panels.
+            unsafe { self.tile((0, j + cols), (j, cols), alpha, T::zero(), c) };
+        }
+    }
+
+    /// Columns from..to of alpha·X·U⁻¹, in place. The first half, what it has to do with the second
+    /// half, the second half: so a triangle gives the same bits whether it is solved at once, or
+    /// by a caller that takes its halves (as LAPACK does in packed formats, and compares).
+    unsafe fn solve(&self, from: usize, to: usize, alpha: T) {
+        let Kernel { mr, nr, .. } = *self.kernel;
+        let column = |j: usize| self.x.wrapping_add(j * mr);
+        // SAFETY: the columns lie within the panel.
+        unsafe {
+            if to - from > nr {
+                let half = from + (to - from) / 2;
+                self.solve(from, half, alpha);
+                for j in (half..to).step_by(nr) {
+                    let cols = (to - j).min(nr);
+                    let c = (column(j), mr as isize, mr);
+                    self.tile((from, half), (j, cols), -T::one(), alpha, c);
+                }
+                return self.solve(half, to, T::one());
+            }
+            if !alpha.is_one() {
+                crate::kernels::times((to - from) * mr, alpha, column(from));
+            }
+            let u = self.triangle.add(from * self.row + from);
+            let (x, cols, u_row) = (column(from), to - from, self.row);
+            if self.regular {
+                (self.kernel.solve)(&Solve { x, cols, u, u_row });
+            } else {
+                divide(mr, cols, x, u, u_row);
+            }
+        }
+    }
+}
+
 /// The small triangle with true divisions, as the reference does it: a zero stays what it is.
 #[cold]
-unsafe fn divide<T: Scalar>(
-    mr: usize,
-    rows: usize,
-    cols: usize,
-    nr: usize,
-    x: *mut T,
-    u: *const T,
-) {
+unsafe fn divide<T: Scalar>(mr: usize, cols: usize, x: *mut T, u: *const T, u_row: usize) {
     // SAFETY: the caller's panels have these sizes.
     unsafe {
-        for i in 0..rows {
+        for i in 0..mr {
             for j in 0..cols {
                 let mut v = *x.add(j * mr + i);
                 for l in 0..j {
-                    v -= *x.add(l * mr + i) * *u.add(l * nr + j);
+                    v -= *x.add(l * mr + i) * *u.add(l * u_row + j);
                 }
                 if !v.is_zero() {
-                    v = v.over(*u.add(j * nr + j));
+                    v = v.over(*u.add(j * u_row + j));
                 }
                 *x.add(j * mr + i) = v;
             }

@@ -168,13 +168,7 @@ unsafe fn products<T: Scalar, V: Vector<R<T>>, const N: usize, const U: usize>(
                 own[j][0] = own[j][0].add(own[j][u]);
                 other[j][0] = other[j][0].add(other[j][u]);
             }
-            let p = pair::<R<T>, V>(own[j][0]);
-            out[j] = if T::COMPLEX {
-                let q = pair::<R<T>, V>(other[j][0]);
-                if conj { T::new(p[0] + p[1], q[0] - q[1]) } else { T::new(p[0] - p[1], q[0] + q[1]) }
-            } else {
-                T::real(p[0] + p[1])
-            };
+            out[j] = total::<T, V>(own[j][0], other[j][0], conj);
         }
         out
     }
@@ -197,21 +191,62 @@ unsafe fn both_body<T: Scalar, V: Vector<R<T>>, const FMA: bool, const N: usize>
     conj_y: bool,
     conj_x: bool,
 ) -> [T; N] {
-    /// Rows that stay in the first cache between the two loops.
-    const CHUNK: usize = 512;
-    let mut sums = [T::zero(); N];
-    // SAFETY: the chunks lie within `rows` elements.
+    let reals = rows * T::PARTS;
+    // SAFETY: the vectors lie within `rows` elements of each column, of x and of y.
     unsafe {
-        for i in (0..rows).step_by(CHUNK) {
-            let n = (rows - i).min(CHUNK);
-            some_columns::<T, V, FMA, N>(n, a.add(i), lda, t.as_ptr(), conj_y, y.add(i));
-            let part = dots_body::<T, V, FMA, N>(n, a.add(i), lda, x.add(i), conj_x);
-            for j in 0..N {
-                sums[j] += part[j];
-            }
+        let zero = V::splat(<R<T> as Zero>::zero());
+        let (mut own, mut other) = ([zero; N], [zero; N]);
+        let mut factors = [Factor { own: zero, other: zero }; N];
+        let mut columns = [a.cast::<R<T>>(); N];
+        for j in 0..N {
+            factors[j] = Factor::conj(t[j], conj_y);
+            columns[j] = a.offset(j as isize * lda).cast();
         }
+        let (x, y) = (x.cast::<R<T>>(), y.cast::<R<T>>());
+        // One pass over the columns; no closures here (see `products`).
+        macro_rules! step {
+            ($i:expr, $load:ident, $store:ident $(, $part:expr)*) => {{
+                let v = V::$load(x.add($i) $(, $part)*);
+                let mut acc = V::$load(y.add($i) $(, $part)*);
+                for j in 0..N {
+                    let c = V::$load(columns[j].add($i) $(, $part)*);
+                    acc = factors[j].times_add::<T>(c, acc);
+                    own[j] = c.madd(v, own[j]);
+                    if T::COMPLEX {
+                        other[j] = c.madd(v.swap(), other[j]);
+                    }
+                }
+                acc.$store(y.add($i) $(, $part)*);
+            }};
+        }
+        let mut i = 0;
+        while i + V::LANES <= reals {
+            step!(i, load, store);
+            i += V::LANES;
+        }
+        if i < reals {
+            step!(i, load_part, store_part, 0, reals - i);
+        }
+        let mut sums = [T::zero(); N];
+        for j in 0..N {
+            sums[j] = total::<T, V>(own[j], other[j], conj_x);
+        }
+        sums
     }
-    sums
+}
+
+/// The sum of products (of conj(a)·x or a·x) from its lanes.
+#[inline(always)]
+unsafe fn total<T: Scalar, V: Vector<R<T>>>(own: V, other: V, conj: bool) -> T {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let p = pair::<R<T>, V>(own);
+        if !T::COMPLEX {
+            return T::real(p[0] + p[1]);
+        }
+        let q = pair::<R<T>, V>(other);
+        if conj { T::new(p[0] + p[1], q[0] - q[1]) } else { T::new(p[0] - p[1], q[0] + q[1]) }
+    }
 }
 
 /// Σ x·y, x conjugated if asked for.

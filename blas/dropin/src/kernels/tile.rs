@@ -47,8 +47,9 @@ pub struct Solve<T> {
     /// Columns are `mr` apart.
     pub x: *mut T,
     pub cols: usize,
-    /// Rows are `nr` apart; the diagonal holds the inverses.
+    /// Rows are `u_row` apart; the diagonal holds the inverses.
     pub u: *const T,
+    pub u_row: usize,
 }
 
 /// What an instruction set offers for elements of type `T`.
@@ -303,13 +304,13 @@ unsafe fn solve<
         }
         for j in 0..NR {
             if j < s.cols {
-                let inverse = Factor::<V>::new::<T>(*s.u.add(j * NR + j));
+                let inverse = Factor::<V>::new::<T>(*s.u.add(j * s.u_row + j));
                 for v in 0..MV {
                     x[j][v] = inverse.times::<T>(x[j][v]);
                     x[j][v].store(p.add(j * column + v * V::LANES));
                 }
                 for l in j + 1..NR {
-                    let u = Factor::<V>::new::<T>(-*s.u.add(j * NR + l));
+                    let u = Factor::<V>::new::<T>(-*s.u.add(j * s.u_row + l));
                     for v in 0..MV {
                         x[l][v] = u.times_add::<T>(x[j][v], x[l][v]);
                     }

@@ -228,12 +228,13 @@ unsafe fn squares_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T) -> 
             }
             i += FEW;
         }
+        let mut rest = 0.0;
         while i < n {
-            few[i % FEW] = square::<T, FMA>(*x.add(i), few[i % FEW]);
+            rest = square::<T, FMA>(*x.add(i), rest);
             i += 1;
         }
+        (few[0] + few[1]) + (few[2] + few[3]) + rest
     }
-    (few[0] + few[1]) + (few[2] + few[3])
 }
 
 /// y := beta·y, which for beta = 0 does not read y.
