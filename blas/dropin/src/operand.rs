@@ -129,24 +129,73 @@ impl<T: Scalar> Operand<T> {
                     };
                     part(0, before, uplo == Uplo::Lower);
                     part(among, k - among, uplo == Uplo::Upper);
-                    for q in before..among {
-                        for r in 0..width {
-                            let (row, col) = (i + r, p + q);
-                            let stored = (row < col) == (uplo == Uplo::Upper);
-                            *to.add(q * width + r) = if r >= rows {
-                                T::zero()
-                            } else if row == col {
-                                let d = view.get(row, col);
-                                if herm { T::real(d.re()) } else { d }
-                            } else if stored {
-                                view.get(row, col)
-                            } else {
-                                view.get(col, row).conj_if(herm)
-                            };
+                    let square = Square { view, uplo, herm, width };
+                    if i >= p && among - before == rows {
+                        square.whole(i, rows, to.add(before * width));
+                    } else {
+                        for q in before..among {
+                            square.column(i, rows, p + q, to.add(q * width));
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// The part of a symmetric operand's panel that the diagonal crosses.
+struct Square<T> {
+    view: View<T>,
+    uplo: Uplo,
+    herm: bool,
+    width: usize,
+}
+
+impl<T: Scalar> Square<T> {
+    unsafe fn diagonal(&self, i: usize) -> T {
+        // SAFETY: the caller's promise.
+        let d = unsafe { self.view.get(i, i) };
+        if self.herm { T::real(d.re()) } else { d }
+    }
+
+    /// All of it: rows and columns i..i+rows. What is stored is read once and written twice.
+    unsafe fn whole(&self, i: usize, rows: usize, to: *mut T) {
+        let (v, width) = (self.view.from(i, i), self.width);
+        // SAFETY: the caller's promise; the upper triangle is the lower one of the transpose.
+        unsafe {
+            let v = if self.uplo == Uplo::Upper { v.transposed() } else { v };
+            for q in 0..rows {
+                *to.add(q * width + q) = self.diagonal(i + q);
+                for r in q + 1..rows {
+                    let stored = v.get(r, q);
+                    let mirror = stored.conj_if(self.herm);
+                    let (below, above) = match self.uplo {
+                        Uplo::Lower => (stored, mirror),
+                        Uplo::Upper => (mirror, stored),
+                    };
+                    *to.add(q * width + r) = below;
+                    *to.add(r * width + q) = above;
+                }
+                to.add(q * width + rows).write_bytes(0, width - rows);
+            }
+        }
+    }
+
+    /// Rows i..i+rows of one column.
+    unsafe fn column(&self, i: usize, rows: usize, col: usize, to: *mut T) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for r in 0..rows {
+                let row = i + r;
+                *to.add(r) = if row == col {
+                    self.diagonal(row)
+                } else if (row < col) == (self.uplo == Uplo::Upper) {
+                    self.view.get(row, col)
+                } else {
+                    self.view.get(col, row).conj_if(self.herm)
+                };
+            }
+            to.add(rows).write_bytes(0, self.width - rows);
         }
     }
 }
@@ -167,6 +216,9 @@ pub unsafe fn pack<T: Scalar>(
     unsafe {
         if v.rs == 1 && width == kernel.mr {
             return (kernel.pack)(k, rows, v.at, v.cs, to);
+        }
+        if v.rs == 1 && width == kernel.nr && rows == width {
+            return (kernel.pack_narrow)(k, v.at, v.cs, to);
         }
         if v.cs == 1 && width == kernel.mr && rows == width {
             return (kernel.pack_rows)(k, v.at, v.rs, to);

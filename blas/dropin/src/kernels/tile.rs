@@ -63,6 +63,8 @@ pub struct Kernel<T> {
     /// Copies `k` columns of `rows` contiguous elements, `step` apart, to columns of `mr` elements,
     /// filled up with zeros.
     pub pack: unsafe fn(k: usize, rows: usize, from: *const T, step: isize, to: *mut T),
+    /// Copies `k` columns of `nr` contiguous elements, `step` apart, to columns of `nr`.
+    pub pack_narrow: unsafe fn(k: usize, from: *const T, step: isize, to: *mut T),
     /// Transposes `mr` rows of `k` contiguous elements, `step` apart, to columns of `mr`.
     pub pack_rows: unsafe fn(k: usize, from: *const T, step: isize, to: *mut T),
 }
@@ -349,6 +351,19 @@ unsafe fn pack<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize>(
 }
 
 #[inline(always)]
+unsafe fn pack_narrow<T: Scalar, const NR: usize>(k: usize, from: *const T, step: isize, to: *mut T) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (mut from, mut to) = (from.cast::<[T; NR]>(), to.cast::<[T; NR]>());
+        for _ in 0..k {
+            to.write(from.read());
+            from = from.cast::<T>().offset(step).cast();
+            to = to.add(1);
+        }
+    }
+}
+
+#[inline(always)]
 unsafe fn pack_rows<T: Scalar, const MR: usize>(k: usize, from: *const T, step: isize, to: *mut T) {
     /// Columns in one go: as many as a cache line has.
     const STEP: usize = 8;
@@ -418,6 +433,17 @@ macro_rules! instruction_set {
                 }
             }
             $(#[$feature])?
+            unsafe fn pack_narrow<T: Scalar>(k: usize, from: *const T, step: isize, to: *mut T) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    if T::COMPLEX {
+                        super::pack_narrow::<T, $cnr>(k, from, step, to)
+                    } else {
+                        super::pack_narrow::<T, $nr>(k, from, step, to)
+                    }
+                }
+            }
+            $(#[$feature])?
             unsafe fn pack_rows<T: Scalar>(k: usize, from: *const T, step: isize, to: *mut T) {
                 const LANES: [usize; 2] = [<V<f32> as Vector<f32>>::LANES, <V<f64> as Vector<f64>>::LANES];
                 // SAFETY: the caller's promise.
@@ -433,7 +459,7 @@ macro_rules! instruction_set {
             pub fn kernel<T: Scalar>() -> Kernel<T> {
                 let lanes = <V<T> as Vector<R<T>>>::LANES;
                 let (mr, nr) = if T::COMPLEX { ($cmv * lanes / 2, $cnr) } else { ($mv * lanes, $nr) };
-                Kernel { mr, nr, tile: tile::<T>, solve: solve::<T>, pack: pack::<T>, pack_rows: pack_rows::<T> }
+                Kernel { mr, nr, tile: tile::<T>, solve: solve::<T>, pack: pack::<T>, pack_narrow: pack_narrow::<T>, pack_rows: pack_rows::<T> }
             }
         }
     };
