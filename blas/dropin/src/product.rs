@@ -27,7 +27,7 @@ pub struct Product<T> {
 }
 
 /// Bytes of k in a panel, and the numbers of rows and columns in a block.
-const K_BYTES: usize = 2048;
+const K_BYTES: usize = 1536;
 const M_BLOCK: usize = 192;
 const N_BLOCK: usize = 1024;
 const GAP: usize = 16;
@@ -44,7 +44,7 @@ enum Access<T> {
 
 impl<T: Scalar> Product<T> {
     /// The part with rows i..i+m and columns j..j+n of C.
-    fn part(self, (i, m): (usize, usize), (j, n): (usize, usize)) -> Self {
+    fn part(&self, (i, m): (usize, usize), (j, n): (usize, usize)) -> Self {
         let rows = |o: Operand<T>, from: usize| match o {
             Operand::Dense(v) => Operand::Dense(v.from(from, 0)),
             // The whole is needed to know the diagonal; `first` finds the rows.
@@ -64,7 +64,7 @@ impl<T: Scalar> Product<T> {
             b: rows(self.b, j),
             c,
             keep,
-            ..self
+            ..*self
         }
     }
 
@@ -72,7 +72,27 @@ impl<T: Scalar> Product<T> {
     ///
     /// # Safety
     /// The operands have m, n and k rows and columns; C is not among them.
+    #[inline(always)]
     pub unsafe fn run(self) {
+        /// Elements of a matrix that surely stays in the first cache.
+        const SMALL: usize = 32 * 32;
+        let Product { m, n, k, .. } = self;
+        if let (Operand::Dense(a), Operand::Dense(b)) = (&self.a, &self.b)
+            && a.rs == 1
+            && m * n <= SMALL
+            && m * k <= SMALL
+            && n * k <= SMALL
+        {
+            let (a, b) = (Access::Direct(*a), Access::Direct(*b));
+            // SAFETY: the caller's promise.
+            return unsafe { self.tiles(&Kernel::get(), a, b) };
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.run_large() }
+    }
+
+    #[inline(never)]
+    unsafe fn run_large(&self) {
         /// Multiplications that one core should have at least.
         const WORTH: f64 = 1.5e6;
         let mut work = self.m as f64 * self.n as f64 * self.k as f64;
@@ -99,17 +119,18 @@ impl<T: Scalar> Product<T> {
             } else {
                 (self.n, kernel.nr)
             };
+            let keep = self.keep;
             // Where part `i` begins: of a triangle, each has the same area.
             let bound = |i: usize| {
                 let x = i as f64 / parts as f64;
-                let x = match self.keep {
+                let x = match keep {
                     Keep::All => x,
                     Keep::Upper(_) => x.sqrt(),
                     Keep::Lower(_) => 1.0 - (1.0 - x).sqrt(),
                 };
                 ((x * len as f64) as usize).next_multiple_of(unit).min(len)
             };
-            let this = Shared(std::ptr::from_ref(&self).cast_mut());
+            let this = Shared(std::ptr::from_ref(self).cast_mut());
             parallel::tasks(parts, |i| {
                 let this = *this.at(0);
                 let (from, to) = (bound(i), if i + 1 == parts { len } else { bound(i + 1) });
@@ -129,8 +150,8 @@ impl<T: Scalar> Product<T> {
     ///
     /// # Safety
     /// As for `run`.
-    pub unsafe fn serial(self, a_first: usize, b_first: usize) {
-        let Product { m, n, k, .. } = self;
+    pub unsafe fn serial(&self, a_first: usize, b_first: usize) {
+        let Product { m, n, k, .. } = *self;
         let kernel = Kernel::<T>::get();
         let (mr, nr) = (kernel.mr, kernel.nr);
         let k_block = K_BYTES / size_of::<T>() * if T::COMPLEX { 2 } else { 1 };
