@@ -32,10 +32,13 @@ type Routine = unsafe extern "C" fn(
     *mut c_void,
 );
 
+/// Types, routine, arguments.
+type Row = (&'static str, &'static str, &'static str);
+
 /// What is measured: types, routine, and arguments. Quoted letters are options; `n` the size (and
 /// every leading dimension), `1` an increment, `s` a scalar, `x` and `y` vectors, `A` to `C`
 /// matrices, `t` a triangle whose products stay what they are; `m` is -1, `o` one, `z` zero.
-const LEVEL1: &[(&str, &str, &str)] = &[
+const LEVEL1: &[Row] = &[
     ("sdcz", "axpy", "n s x 1 y 1"),
     ("sdcz", "copy", "n x 1 y 1"),
     ("sdcz", "swap", "n x 1 y 1"),
@@ -46,8 +49,8 @@ const LEVEL1: &[(&str, &str, &str)] = &[
     ("sd", "asum", "n x 1"),
     ("sd", "rot", "n x 1 y 1 o z"),
 ];
-const IAMAX: &[(&str, &str, &str)] = &[("sdcz", "amax", "n x 1")];
-const LEVEL2: &[(&str, &str, &str)] = &[
+const IAMAX: &[Row] = &[("sdcz", "amax", "n x 1")];
+const LEVEL2: &[Row] = &[
     ("sdcz", "gemv", "'N n n s A n x 1 o y 1"),
     ("sdcz", "gemv", "'T n n s A n x 1 o y 1"),
     ("sd", "ger", "n n s x 1 y 1 A n"),
@@ -63,7 +66,7 @@ const LEVEL2: &[(&str, &str, &str)] = &[
     ("sdcz", "trsv", "'L 'N 'N n t n x 1"),
     ("sdcz", "trsv", "'U 'T 'N n t n x 1"),
 ];
-const LEVEL3: &[(&str, &str, &str)] = &[
+const LEVEL3: &[Row] = &[
     ("sdcz", "gemm", "'N 'N n n n s A n B n z C n"),
     ("sdcz", "gemm", "'T 'N n n n s A n B n o C n"),
     ("sdcz", "gemm", "'N 'T n n n s A n B n o C n"),
@@ -90,7 +93,10 @@ fn main() -> ExitCode {
         // OpenBLAS only sees what its process was started with, so it is started again.
         let again = std::env::current_exe().map(|exe| {
             let mut command = std::process::Command::new(exe);
-            command.args(std::env::args_os().skip(1)).env("OPENBLAS_CORETYPE", "SkylakeX").exec()
+            command
+                .args(std::env::args_os().skip(1))
+                .env("OPENBLAS_CORETYPE", "SkylakeX")
+                .exec()
         });
         eprintln!("dropin: not started again: {again:?}");
         return ExitCode::FAILURE;
@@ -123,33 +129,24 @@ fn bars(bars: &mut Bars) -> Result<()> {
     let sizes1 = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
     let sizes2 = [1, 4, 16, 50, 100, 300, 1000, 3000];
     let sizes3 = [8, 16, 24, 32, 48, 64, 128, 256, 512, 1024];
-    let level3 = |n| if n < 256 { 0.8 } else { 1.0 };
-    let tables: [(&str, _, &[usize], &dyn Fn(usize) -> f64); 4] = [
-        ("", LEVEL1, &sizes1, &|_| 0.9),
-        ("i", IAMAX, &sizes1, &|_| 0.9),
-        ("", LEVEL2, &sizes2, &|_| 0.9),
-        ("", LEVEL3, &sizes3, &level3),
-    ];
-    for (prefix, table, sizes, bar) in tables {
+    for (prefix, table, sizes, bar) in [
+        ("", LEVEL1, &sizes1[..], |_| 0.9),
+        ("i", IAMAX, &sizes1[..], |_| 0.9),
+        ("", LEVEL2, &sizes2[..], |_| 0.9),
+        ("", LEVEL3, &sizes3[..], |n| if n < 256 { 0.8 } else { 1.0 }),
+    ] as [(&str, &[Row], &[usize], fn(usize) -> f64); 4]
+    {
         for &(letters, routine, arguments) in table {
-            for letter in letters.chars() {
-                for &n in sizes {
-                    let options: String = arguments
-                        .split(" '")
-                        .map(|w| w.trim_start_matches('\''))
-                        .map(|w| &w[..1])
-                        .collect();
-                    let options = if arguments.starts_with('\'') {
-                        options
-                    } else {
-                        String::new()
-                    };
-                    let name = format!("{prefix}{letter}{routine} {options} {n}");
-                    if bars.wants(&name) {
-                        let symbol = format!("{prefix}{letter}{routine}_");
-                        let ratio = compare(&libraries, &symbol, letter, arguments, n)?;
-                        bars.judge(&name, ratio, "of OpenBLAS", Bar::AtLeast(bar(n)));
-                    }
+            let options: String = arguments.split('\'').skip(1).map(|w| &w[..1]).collect();
+            for (letter, &n) in letters
+                .chars()
+                .flat_map(|l| sizes.iter().map(move |n| (l, n)))
+            {
+                let name = format!("{prefix}{letter}{routine} {options} {n}");
+                if bars.wants(&name) {
+                    let symbol = format!("{prefix}{letter}{routine}_");
+                    let ratio = compare(&libraries, &symbol, letter, arguments, n)?;
+                    bars.judge(&name, ratio, "of OpenBLAS", Bar::AtLeast(bar(n)));
                 }
             }
         }

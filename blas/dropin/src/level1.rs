@@ -299,7 +299,10 @@ pub unsafe fn rot<T: Scalar>(
     unsafe {
         if incx == 1 && incy == 1 {
             let reals = if T::COMPLEX { 2 * n } else { n };
-            let (x, y) = (parallel::Shared(x.cast::<T::Real>()), parallel::Shared(y.cast::<T::Real>()));
+            let (x, y) = (
+                parallel::Shared(x.cast::<T::Real>()),
+                parallel::Shared(y.cast::<T::Real>()),
+            );
             return parallel::ranges(reals, size_of::<T::Real>(), |i, m| {
                 kernels::rotate(m, x.at(i), y.at(i), [c, s, -s, c]);
             });

@@ -30,7 +30,16 @@ pub unsafe fn gemv<T: Scalar>(
             });
         } else {
             parallel::ranges(n, m * size_of::<T>(), |j, cols| {
-                add_dots(op.conj(), m, cols, alpha, a.at(j * lda), lda, x.at(0), y.at(j));
+                add_dots(
+                    op.conj(),
+                    m,
+                    cols,
+                    alpha,
+                    a.at(j * lda),
+                    lda,
+                    x.at(0),
+                    y.at(j),
+                );
             });
         }
     }
@@ -131,7 +140,15 @@ pub unsafe fn symv<T: Scalar>(
     unsafe {
         let mut j = 0;
         if let Format::Full(lda) = a.format {
-            let block = SymmetricBlock { herm, conj, alpha, a, lda, x, y };
+            let block = SymmetricBlock {
+                herm,
+                conj,
+                alpha,
+                a,
+                lda,
+                x,
+                y,
+            };
             while !T::COMPLEX && j + 4 <= a.n {
                 block.columns::<4>(j);
                 j += 4;
@@ -166,7 +183,15 @@ struct SymmetricBlock<T> {
 
 impl<T: Scalar> SymmetricBlock<T> {
     unsafe fn columns<const N: usize>(&self, j: usize) {
-        let SymmetricBlock { herm, conj, alpha, a, lda, x, y } = *self;
+        let SymmetricBlock {
+            herm,
+            conj,
+            alpha,
+            a,
+            lda,
+            x,
+            y,
+        } = *self;
         let upper = a.uplo == Uplo::Upper;
         let (from, to) = if upper { (0, j) } else { (j + N, a.n) };
         // SAFETY: the block and the rows beside it lie within the matrix and the vectors.
@@ -221,22 +246,43 @@ pub unsafe fn trsv<T: Scalar>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T) {
 /// a full matrix.
 unsafe fn blocks<T: Scalar>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T, solve: bool) {
     const BLOCK: usize = 8;
-    let one = if solve { multiply_or_solve::<T, true> } else { multiply_or_solve::<T, false> };
+    let one = if solve {
+        multiply_or_solve::<T, true>
+    } else {
+        multiply_or_solve::<T, false>
+    };
     // SAFETY: the blocks lie within the triangle, and the vector's parts are disjoint.
     unsafe {
-        let Format::Full(lda) = a.format else { return one(op, diag, a, x) };
+        let Format::Full(lda) = a.format else {
+            return one(op, diag, a, x);
+        };
         if a.n <= BLOCK {
             return one(op, diag, a, x);
         }
         for b in order(op, a.uplo, solve, a.n.div_ceil(BLOCK)) {
             let j = b * BLOCK;
             let n = (a.n - j).min(BLOCK);
-            let block = Triangle { n, a: a.a.add(j * lda + j), ..a };
-            let (from, to) = if a.uplo == Uplo::Upper { (0, j) } else { (j + n, a.n) };
+            let block = Triangle {
+                n,
+                a: a.a.add(j * lda + j),
+                ..a
+            };
+            let (from, to) = if a.uplo == Uplo::Upper {
+                (0, j)
+            } else {
+                (j + n, a.n)
+            };
             let beside = || {
-                let (sign, at) = (if solve { -T::one() } else { T::one() }, a.a.add(j * lda + from));
+                let (sign, at) = (
+                    if solve { -T::one() } else { T::one() },
+                    a.a.add(j * lda + from),
+                );
                 let (own, other) = (x.add(j), x.add(from));
-                let (x, y) = if op.trans() { (other, own) } else { (own, other) };
+                let (x, y) = if op.trans() {
+                    (other, own)
+                } else {
+                    (own, other)
+                };
                 gemv(op, to - from, n, sign, at, lda, x, y);
             };
             if op.trans() == solve {

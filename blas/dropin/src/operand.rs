@@ -129,7 +129,12 @@ impl<T: Scalar> Operand<T> {
                     };
                     part(0, before, uplo == Uplo::Lower);
                     part(among, k - among, uplo == Uplo::Upper);
-                    let square = Square { view, uplo, herm, width };
+                    let square = Square {
+                        view,
+                        uplo,
+                        herm,
+                        width,
+                    };
                     if i >= p && among - before == rows {
                         square.whole(i, rows, to.add(before * width));
                     } else {
@@ -163,7 +168,11 @@ impl<T: Scalar> Square<T> {
         let (v, width) = (self.view.from(i, i), self.width);
         // SAFETY: the caller's promise; the upper triangle is the lower one of the transpose.
         unsafe {
-            let v = if self.uplo == Uplo::Upper { v.transposed() } else { v };
+            let v = if self.uplo == Uplo::Upper {
+                v.transposed()
+            } else {
+                v
+            };
             for q in 0..rows {
                 *to.add(q * width + q) = self.diagonal(i + q);
                 for r in q + 1..rows {

@@ -263,7 +263,11 @@ const LARGE: usize = 1 << 20;
 /// on; several at once if that is a lot.
 #[inline(always)]
 pub fn ranges(n: usize, bytes: usize, f: impl Fn(usize, usize) + Sync) {
-    if n.saturating_mul(bytes) < LARGE { f(0, n) } else { large_ranges(n, &f) }
+    if n.saturating_mul(bytes) < LARGE {
+        f(0, n)
+    } else {
+        large_ranges(n, &f)
+    }
 }
 
 /// The length of the parts that 0..n is cut into.
@@ -283,11 +287,18 @@ pub fn sum<T: Scalar, S: Sum + Send + Copy + Default>(
     n: usize,
     f: impl Fn(usize, usize) -> S + Sync,
 ) -> S {
-    if n.saturating_mul(size_of::<T>()) < LARGE { f(0, n) } else { large_sum(n, &f) }
+    if n.saturating_mul(size_of::<T>()) < LARGE {
+        f(0, n)
+    } else {
+        large_sum(n, &f)
+    }
 }
 
 #[inline(never)]
-fn large_sum<S: Sum + Send + Copy + Default>(n: usize, f: &(impl Fn(usize, usize) -> S + Sync)) -> S {
+fn large_sum<S: Sum + Send + Copy + Default>(
+    n: usize,
+    f: &(impl Fn(usize, usize) -> S + Sync),
+) -> S {
     let part = part(n);
     let mut sums = vec![S::default(); n.div_ceil(part)];
     let out = Shared(sums.as_mut_ptr());

@@ -106,7 +106,13 @@ impl<T: Scalar> Triangular<T> {
             let triangle = space.ptr::<T>();
             let from = triangle.add(row * len);
             let regular = self.copy_triangle(self.u.from(at, at), len, triangle, row);
-            let panel = Panel { kernel, triangle, row, regular, x: from };
+            let panel = Panel {
+                kernel,
+                triangle,
+                row,
+                regular,
+                x: from,
+            };
             for i in (0..self.r).step_by(mr) {
                 let rows = (self.r - i).min(mr);
                 let x = self.x.from(i, at);

@@ -196,7 +196,10 @@ unsafe fn both_body<T: Scalar, V: Vector<R<T>>, const FMA: bool, const N: usize>
     unsafe {
         let zero = V::splat(<R<T> as Zero>::zero());
         let (mut own, mut other) = ([zero; N], [zero; N]);
-        let mut factors = [Factor { own: zero, other: zero }; N];
+        let mut factors = [Factor {
+            own: zero,
+            other: zero,
+        }; N];
         let mut columns = [a.cast::<R<T>>(); N];
         for j in 0..N {
             factors[j] = Factor::conj(t[j], conj_y);
@@ -245,7 +248,11 @@ unsafe fn total<T: Scalar, V: Vector<R<T>>>(own: V, other: V, conj: bool) -> T {
             return T::real(p[0] + p[1]);
         }
         let q = pair::<R<T>, V>(other);
-        if conj { T::new(p[0] + p[1], q[0] - q[1]) } else { T::new(p[0] - p[1], q[0] + q[1]) }
+        if conj {
+            T::new(p[0] + p[1], q[0] - q[1])
+        } else {
+            T::new(p[0] - p[1], q[0] + q[1])
+        }
     }
 }
 

@@ -87,9 +87,12 @@ impl<F: Float, const L: usize, const FMA: bool> Vector<F> for Lanes<F, L, FMA> {
     #[inline(always)]
     unsafe fn load_part(p: *const F, lo: usize, hi: usize) -> Self {
         lanes!(|k| {
-            let inside = k >= lo && k < hi;
-            // SAFETY: the caller's promise.
-            if inside { unsafe { *p.add(k) } } else { F::zero() }
+            if k >= lo && k < hi {
+                // SAFETY: the caller's promise.
+                unsafe { *p.add(k) }
+            } else {
+                F::zero()
+            }
         })
     }
     #[inline(always)]
@@ -112,7 +115,11 @@ impl<F: Float, const L: usize, const FMA: bool> Vector<F> for Lanes<F, L, FMA> {
     }
     #[inline(always)]
     unsafe fn max(self, b: Self) -> Self {
-        lanes!(|k| if self.0[k] > b.0[k] { self.0[k] } else { b.0[k] })
+        lanes!(|k| if self.0[k] > b.0[k] {
+            self.0[k]
+        } else {
+            b.0[k]
+        })
     }
     #[inline(always)]
     unsafe fn equal(self, b: Self) -> u32 {
@@ -132,7 +139,11 @@ impl<F: Float, const L: usize, const FMA: bool> Vector<F> for Lanes<F, L, FMA> {
     }
     #[inline(always)]
     unsafe fn madd(self, b: Self, c: Self) -> Self {
-        lanes!(|k| if FMA { self.0[k].mul_add(b.0[k], c.0[k]) } else { self.0[k] * b.0[k] + c.0[k] })
+        lanes!(|k| if FMA {
+            self.0[k].mul_add(b.0[k], c.0[k])
+        } else {
+            self.0[k] * b.0[k] + c.0[k]
+        })
     }
     #[inline(always)]
     unsafe fn swap(self) -> Self {
@@ -159,7 +170,12 @@ impl<V> Factor<V> {
         V: Vector<T::Real>,
     {
         // SAFETY: the caller's promise.
-        unsafe { Factor { own: V::splat(t.re()), other: V::alternate(-t.im(), t.im()) } }
+        unsafe {
+            Factor {
+                own: V::splat(t.re()),
+                other: V::alternate(-t.im(), t.im()),
+            }
+        }
     }
 
     /// For x·t, or conj(x)·t.
@@ -174,7 +190,10 @@ impl<V> Factor<V> {
         // SAFETY: the caller's promise.
         unsafe {
             if T::COMPLEX && conj {
-                Factor { own: V::alternate(t.re(), -t.re()), other: V::splat(t.im()) }
+                Factor {
+                    own: V::alternate(t.re(), -t.re()),
+                    other: V::splat(t.im()),
+                }
             } else {
                 Self::new(t)
             }
@@ -193,7 +212,11 @@ impl<V> Factor<V> {
         // SAFETY: the caller's promise.
         unsafe {
             let own = x.mul(self.own);
-            if T::COMPLEX { x.swap().madd(self.other, own) } else { own }
+            if T::COMPLEX {
+                x.swap().madd(self.other, own)
+            } else {
+                own
+            }
         }
     }
 
@@ -209,7 +232,11 @@ impl<V> Factor<V> {
         // SAFETY: the caller's promise.
         unsafe {
             let own = x.madd(self.own, c);
-            if T::COMPLEX { x.swap().madd(self.other, own) } else { own }
+            if T::COMPLEX {
+                x.swap().madd(self.other, own)
+            } else {
+                own
+            }
         }
     }
 }
@@ -311,8 +338,11 @@ mod x86 {
         _mm512_maskz_loadu_ps,
         _mm512_storeu_ps,
         _mm512_mask_storeu_ps,
-        |v| _mm512_abs_ps(v), _mm512_max_ps,
-        |a, b| _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), _mm512_add_ps, _mm512_mul_ps,
+        |v| _mm512_abs_ps(v),
+        _mm512_max_ps,
+        |a, b| _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b),
+        _mm512_add_ps,
+        _mm512_mul_ps,
         _mm512_fmadd_ps,
         _mm512_permute_ps
     );
@@ -328,8 +358,11 @@ mod x86 {
         _mm512_maskz_loadu_pd,
         _mm512_storeu_pd,
         _mm512_mask_storeu_pd,
-        |v| _mm512_abs_pd(v), _mm512_max_pd,
-        |a, b| _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), _mm512_add_pd, _mm512_mul_pd,
+        |v| _mm512_abs_pd(v),
+        _mm512_max_pd,
+        |a, b| _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b),
+        _mm512_add_pd,
+        _mm512_mul_pd,
         _mm512_fmadd_pd,
         _mm512_permute_pd
     );
@@ -444,8 +477,11 @@ mod x86 {
         _mm256_maskload_ps,
         _mm256_storeu_ps,
         _mm256_maskstore_ps,
-        |v| _mm256_andnot_ps(_mm256_set1_ps(-0.0), v), _mm256_max_ps,
-        |a, b| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)), _mm256_add_ps, _mm256_mul_ps,
+        |v| _mm256_andnot_ps(_mm256_set1_ps(-0.0), v),
+        _mm256_max_ps,
+        |a, b| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)),
+        _mm256_add_ps,
+        _mm256_mul_ps,
         _mm256_fmadd_ps,
         _mm256_permute_ps
     );
@@ -461,8 +497,11 @@ mod x86 {
         _mm256_maskload_pd,
         _mm256_storeu_pd,
         _mm256_maskstore_pd,
-        |v| _mm256_andnot_pd(_mm256_set1_pd(-0.0), v), _mm256_max_pd,
-        |a, b| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)), _mm256_add_pd, _mm256_mul_pd,
+        |v| _mm256_andnot_pd(_mm256_set1_pd(-0.0), v),
+        _mm256_max_pd,
+        |a, b| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)),
+        _mm256_add_pd,
+        _mm256_mul_pd,
         _mm256_fmadd_pd,
         _mm256_permute_pd
     );

@@ -351,7 +351,12 @@ unsafe fn pack<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize>(
 }
 
 #[inline(always)]
-unsafe fn pack_narrow<T: Scalar, const NR: usize>(k: usize, from: *const T, step: isize, to: *mut T) {
+unsafe fn pack_narrow<T: Scalar, const NR: usize>(
+    k: usize,
+    from: *const T,
+    step: isize,
+    to: *mut T,
+) {
     // SAFETY: the caller's promise.
     unsafe {
         let (mut from, mut to) = (from.cast::<[T; NR]>(), to.cast::<[T; NR]>());

@@ -129,7 +129,10 @@ unsafe fn sizes<T: Scalar, V: Vector<R<T>>>(x: V) -> V {
 }
 
 #[inline(always)]
-unsafe fn largest_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, x: *const T) -> (usize, R<T>) {
+unsafe fn largest_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(
+    n: usize,
+    x: *const T,
+) -> (usize, R<T>) {
     /// Reals of which only the maximum is found; the block that won is looked through.
     const BLOCK: usize = 2048;
     let reals = n * T::PARTS;
@@ -172,7 +175,9 @@ unsafe fn largest_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, x:
             }
             from = to;
         }
-        let Some((from, to)) = winner else { return (0, best) };
+        let Some((from, to)) = winner else {
+            return (0, best);
+        };
         let mut i = from;
         while i + V::LANES <= to {
             let equal = sizes::<T, V>(V::load(x.add(i))).equal(V::splat(best));
@@ -200,6 +205,7 @@ fn square<T: Scalar, const FMA: bool>(v: T, sum: f64) -> f64 {
     if FMA { w.mul_add(w, sum) } else { w * w + sum }
 }
 
+#[allow(clippy::extra_unused_type_parameters)] // every body has a vector
 #[inline(always)]
 unsafe fn squares_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T) -> f64 {
     /// Sums at once, in two steps.

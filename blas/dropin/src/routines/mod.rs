@@ -8,10 +8,12 @@
 mod level1;
 mod level2;
 mod level3;
+mod updates;
 
 pub use level1::*;
 pub use level2::*;
 pub use level3::*;
+pub use updates::*;
 
 use crate::Int;
 
