@@ -48,9 +48,10 @@ const STREAM: &str = "\
 ";
 
 /// Lanes of two vectors. Compilers turn a list of lanes into as many insertions where the built-in is
-/// one or two instructions.
+/// one or two instructions. `SZ_PLAIN` is for simulators that take lanes of the built-in for undefined
+/// (oclgrind 21.10: lane 11).
 const SHUFFLE: &str = "\
-#ifdef __clang__
+#if defined(__clang__) && !defined(SZ_PLAIN)
 #define SZ_SHUFFLE$n(m, a, b, $i) __builtin_shufflevector(a, b, $i)
 #else
 #define SZ_SHUFFLE$n(m, a, b, $i) shuffle2(a, b, (m)($i))

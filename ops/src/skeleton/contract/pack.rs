@@ -1,11 +1,12 @@
 //! Packing operands into panels: strided copies, so that the map skeleton does them.
 //!
 //! A panel holds the rows of a tile (or its columns) side by side for each step along k, so that a
-//! CPU's kernel reads both operands forwards. What is missing in the last panel is left as it is:
-//! it goes only into elements of C that are never written.
+//! CPU's kernel reads both operands forwards. What is missing in the last panel is zero: it goes only
+//! into elements of C that are never written, but garbage may be slow to compute with.
 
 use crate::error::Result;
 use crate::expr::Expr;
+use crate::num::Num;
 use crate::shape::contiguous_strides;
 use crate::tensor::Tensor;
 use suanzi_codegen::Scalar;
@@ -87,6 +88,8 @@ fn panels(from: &Expr, batch: usize, axis: usize, width: usize) -> Result<Tensor
         order.extend(others.iter().map(|&a| a as i64));
         order.push(axis as i64);
         let to = panels.slice(at, whole as i64, i64::MAX, 1)?;
+        let zero = Num::from_bits(dtype, 0);
+        Expr::fill(view.context(), dtype, to.shape(), zero).eval_into(&to)?;
         let to = to.slice(last, 0, rest, 1)?;
         copy(cut.permute(&order)?.unsqueeze(at)?, to)?;
     }
