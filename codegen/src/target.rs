@@ -30,6 +30,8 @@ pub enum Soft {
     Div,
     /// Square roots, correctly rounded.
     Sqrt,
+    /// i32 to i64: Mesa (22.3) gets comparisons of the result with constants wrong.
+    SignExtend,
 }
 
 /// The features of a target that decide how a kernel is written for it.

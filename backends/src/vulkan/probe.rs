@@ -50,6 +50,10 @@ impl Found {
                 "conversions from f64 to f32 are software",
             ),
             (
+                self.soft.contains(&Soft::SignExtend),
+                "conversions from i32 to i64 are software",
+            ),
+            (
                 self.contracts,
                 "the driver contracts float operations although it must not: results may differ",
             ),
@@ -81,6 +85,9 @@ pub fn run(device: &Vulkan, features: &Features) -> Result<Found> {
     }
     if features.int64 && !int64(device)? {
         found.soft.push(Soft::Int64ToF32);
+    }
+    if features.int64 && !sign_extends(device)? {
+        found.soft.push(Soft::SignExtend);
     }
     found.half = features.f16 && half(device)?;
     Ok(found)
@@ -145,6 +152,29 @@ fn int64(device: &Vulkan) -> Result<bool> {
         },
     )?;
     Ok(same(&out[0], |i| a[i] as f32) && same(&out[1], |i| a[i] as i64 as f32))
+}
+
+/// True if an i32 that has become an i64 is still on the same side of a constant.
+fn sign_extends(device: &Vulkan) -> Result<bool> {
+    let a: Vec<i32> = spread(8).into_iter().map(|r| r as i32).collect();
+    let kinds = (Scalar::I32, Scalar::I32);
+    let out: Vec<Vec<i32>> = map(
+        device,
+        "probe_sign_extend",
+        kinds,
+        std::slice::from_ref(&a),
+        |k, v| {
+            let wide = k.cast(v[0], Scalar::I64, CastMode::Wrap);
+            let ordered = [BinOp::Lt, BinOp::Le, BinOp::Gt, BinOp::Ge].map(|op| {
+                let zero = k.int(Scalar::I64, 0);
+                let holds = k.bin(op, wide, zero);
+                k.cast(holds, Scalar::I32, CastMode::Wrap)
+            });
+            ordered.to_vec()
+        },
+    )?;
+    let expected = |x: i32| [x < 0, x <= 0, x > 0, x >= 0].map(i32::from);
+    Ok((0..4).all(|op| same(&out[op], |i| expected(a[i])[op])))
 }
 
 /// True if f32 and f16 become each other as IEEE 754 says.

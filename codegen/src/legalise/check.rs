@@ -109,6 +109,7 @@ fn cast(t: &Target, from: Scalar, to: Scalar, mode: CastMode) -> Result<(), Stri
     let soft = match (from, to) {
         (I64 | U64, F32) => t.soft.contains(&Soft::Int64ToF32),
         (F64, F32) => t.soft.contains(&Soft::F64ToF32),
+        (I8 | I16 | I32, I64) => t.soft.contains(&Soft::SignExtend),
         _ => false,
     };
     let known = match (from, to) {

@@ -73,6 +73,9 @@ impl Pass for Exact<'_> {
                     _ => b.bin(op, x, y),
                 }
             }
+            Expr::Cast(a, _) if ty.scalar == I64 && old.ty(a).scalar.is_signed_int() => {
+                ints::sign_extend(b, t, map.get(a))
+            }
             Expr::Fma(..) if kind == F16 => in_f32(b, &|b, x| {
                 let product = b.mul(x[0], x[1]);
                 b.add(product, x[2])

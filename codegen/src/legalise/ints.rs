@@ -110,6 +110,20 @@ pub fn clz(b: &mut Builder, x: Value) -> Value {
     b.convert(count, kind)
 }
 
+/// A signed integer as i64.
+pub fn sign_extend(b: &mut Builder, t: &Target, x: Value) -> Value {
+    if !t.soft.contains(&Soft::SignExtend) || b.ty(x).scalar == I64 {
+        return b.convert(x, I64);
+    }
+    // The unsigned number that is 2^31 more, and 2^31 less than that.
+    let x = b.convert(x, I32);
+    let u = b.unsigned(x);
+    let above = b.op(BinOp::Xor, u, 1 << 31);
+    let wide = b.convert(above, U64);
+    let r = b.plus(wide, -(1 << 31));
+    b.signed(r)
+}
+
 /// Upper half of a product.
 pub fn mul_hi(b: &mut Builder, t: &Target, x: Value, y: Value) -> Value {
     let kind = b.ty(x).scalar;
@@ -117,8 +131,11 @@ pub fn mul_hi(b: &mut Builder, t: &Target, x: Value, y: Value) -> Value {
         return b.bin(BinOp::MulHi, x, y);
     }
     if kind.bytes() == 4 && t.int64 == Support::Native {
-        let wide = if kind.is_signed_int() { I64 } else { U64 };
-        let (x, y) = (b.convert(x, wide), b.convert(y, wide));
+        let mut wide = |x| match kind.is_signed_int() {
+            true => sign_extend(b, t, x),
+            false => b.convert(x, U64),
+        };
+        let (x, y) = (wide(x), wide(y));
         let product = b.mul(x, y);
         let high = b.shr(product, 32);
         return b.convert(high, kind);

@@ -27,6 +27,7 @@ fn native() -> Target {
             Soft::F64ToF32,
             Soft::Div,
             Soft::Sqrt,
+            Soft::SignExtend,
         ],
         ..Target::all()
     }
