@@ -1,4 +1,4 @@
-//! Bars: products of square matrices, packing included, against OpenBLAS on the same cores.
+//! Bars: products of square and skinny matrices, packing included, against OpenBLAS on the same cores.
 //!
 //! OpenBLAS is loaded at run time (`SUANZI_OPENBLAS` names another file). By itself it may not pick the
 //! best kernel for a processor: `OPENBLAS_CORETYPE=SkylakeX` or `Cooperlake` in the environment does.
@@ -12,7 +12,17 @@ use suanzi_backends::Context;
 use suanzi_bench::{Bar, Bars, Criterion, Result, Round, data, device_name, ensure, interleave};
 use suanzi_ops::{Element, Tensor, ops};
 
-const SIZES: [usize; 4] = [512, 1024, 1536, 2048];
+/// m, n and k.
+const SIZES: [[usize; 3]; 8] = [
+    [512; 3],
+    [1024; 3],
+    [1536; 3],
+    [2048; 3],
+    [64, 2048, 2048],
+    [2048, 64, 2048],
+    [2048, 2048, 64],
+    [512, 512, 8192],
+];
 const ROUNDS: usize = 9;
 const BAR: f64 = 1.0;
 /// After which idle threads of a library sleep.
@@ -30,11 +40,11 @@ fn bars(bars: &mut Bars) -> Result<()> {
         Ok(peer) => println!("peer: {}", peer.name()?),
         Err(why) => println!("peer: OpenBLAS is absent ({why})"),
     }
-    for n in SIZES {
-        measure::<f32>(bars, &ctx, peer.as_ref().ok(), n)?;
+    for size in SIZES {
+        measure::<f32>(bars, &ctx, peer.as_ref().ok(), size)?;
     }
-    for n in SIZES {
-        measure::<f64>(bars, &ctx, peer.as_ref().ok(), n)?;
+    for size in SIZES {
+        measure::<f64>(bars, &ctx, peer.as_ref().ok(), size)?;
     }
     Ok(())
 }
@@ -79,35 +89,44 @@ impl Real for f64 {
     }
 }
 
-fn measure<T: Real>(bars: &mut Bars, ctx: &Context, peer: Option<&Peer>, n: usize) -> Result<()> {
-    let name = format!("gemm {} {n}", T::DTYPE);
+fn measure<T: Real>(
+    bars: &mut Bars,
+    ctx: &Context,
+    peer: Option<&Peer>,
+    size: [usize; 3],
+) -> Result<()> {
+    let [m, n, k] = size;
+    let name = match m == n && n == k {
+        true => format!("gemm {} {n}", T::DTYPE),
+        false => format!("gemm {} {m}x{n}x{k}", T::DTYPE),
+    };
     if !bars.wants(&name) {
         return Ok(());
     }
-    let host = |seed| -> Vec<T> {
-        let values = data::varied(n * n, seed).into_iter();
+    let host = |count, seed| -> Vec<T> {
+        let values = data::varied(count, seed).into_iter();
         values.map(T::from_f32).collect()
     };
-    let (a, b) = (host(1), host(2));
-    let mut c = vec![T::from_f32(0.0); n * n];
+    let (a, b) = (host(m * k, 1), host(k * n, 2));
+    let mut c = vec![T::from_f32(0.0); m * n];
     let (ta, tb) = (
-        Tensor::from_slice(ctx, &[n, n], &a)?,
-        Tensor::from_slice(ctx, &[n, n], &b)?,
+        Tensor::from_slice(ctx, &[m, k], &a)?,
+        Tensor::from_slice(ctx, &[k, n], &b)?,
     );
-    check(&name, n, &a, &b, &ops::matmul(&ta, &tb)?.to_vec::<T>()?)?;
+    check(&name, size, &a, &b, &ops::matmul(&ta, &tb)?.to_vec::<T>()?)?;
     let ours = rested(|| {
         ops::matmul(&ta, &tb)?;
         Ok(ctx.device().sync()?)
     });
-    let rate = 2.0 * (n as f64).powi(3) / 1e9;
+    let rate = 2.0 * (m * n * k) as f64 / 1e9;
     let Some(peer) = peer else {
         let [ours] = interleave(ROUNDS, [ours])?;
         bars.note(&name, ours.against(&ours, |t, _| rate / t), "GFLOP/s");
         return Ok(());
     };
-    peer.multiply(n, &a, &b, &mut c)?;
-    check("OpenBLAS", n, &a, &b, &c)?;
-    let theirs = rested(|| peer.multiply(n, &a, &b, &mut c));
+    peer.multiply(size, &a, &b, &mut c)?;
+    check("OpenBLAS", size, &a, &b, &c)?;
+    let theirs = rested(|| peer.multiply(size, &a, &b, &mut c));
     let [ours, theirs] = interleave(ROUNDS, [ours, theirs])?;
     let speed = ours.against(&theirs, |ours, theirs| theirs / ours);
     bars.judge(&name, speed, "of OpenBLAS's speed", Bar::AtLeast(BAR));
@@ -132,21 +151,21 @@ fn rested<'a>(mut work: impl FnMut() -> Result<()> + 'a) -> Round<'a> {
 }
 
 /// Rows and columns here and there are right, within the operator's limit.
-fn check<T: Real>(what: &str, n: usize, a: &[T], b: &[T], c: &[T]) -> Result<()> {
+fn check<T: Real>(what: &str, [m, n, k]: [usize; 3], a: &[T], b: &[T], c: &[T]) -> Result<()> {
     let eps = match T::DTYPE.bytes() {
         4 => f64::from(f32::EPSILON),
         _ => f64::EPSILON,
     };
-    for row in (0..n).step_by(41).chain([n - 1]) {
+    for row in (0..m).step_by(41).chain([m - 1]) {
         for column in (0..n).step_by(37).chain([n - 1]) {
             let (mut sum, mut size) = (0.0, 0.0);
-            for k in 0..n {
-                let term = a[row * n + k].into() * b[k * n + column].into();
+            for i in 0..k {
+                let term = a[row * k + i].into() * b[i * n + column].into();
                 sum += term;
                 size += f64::abs(term);
             }
             let got: f64 = c[row * n + column].into();
-            let near = (got - sum).abs() <= n as f64 * eps * size;
+            let near = (got - sum).abs() <= k as f64 * eps * size;
             ensure!(near, "{what}: element {row}, {column} is {got}, not {sum}");
         }
     }
@@ -193,30 +212,37 @@ impl Peer {
     }
 
     /// `c = a · b`, row-major.
-    fn multiply<T: Real>(&self, n: usize, a: &[T], b: &[T], c: &mut [T]) -> Result<()> {
+    fn multiply<T: Real>(
+        &self,
+        [m, n, k]: [usize; 3],
+        a: &[T],
+        b: &[T],
+        c: &mut [T],
+    ) -> Result<()> {
         const ROW_MAJOR: c_int = 101;
         const PLAIN: c_int = 111;
-        ensure!([a.len(), b.len(), c.len()] == [n * n; 3], "square matrices");
-        let d = n as c_int;
+        let fits = [a.len(), b.len(), c.len()] == [m * k, k * n, m * n];
+        ensure!(fits, "matrices that fit");
+        let int = |d: usize| d as c_int;
         let (one, zero) = (T::from_f32(1.0), T::from_f32(0.0));
-        // SAFETY: the function is of this type, and the matrices hold n rows of n elements.
+        // SAFETY: the function is of this type, and the matrices hold what the lengths say.
         unsafe {
             let gemm: Symbol<'_, Gemm<T>> = self.0.get(T::SYMBOL.as_bytes())?;
             gemm(
                 ROW_MAJOR,
                 PLAIN,
                 PLAIN,
-                d,
-                d,
-                d,
+                int(m),
+                int(n),
+                int(k),
                 one,
                 a.as_ptr(),
-                d,
+                int(k),
                 b.as_ptr(),
-                d,
+                int(n),
                 zero,
                 c.as_mut_ptr(),
-                d,
+                int(n),
             );
         }
         Ok(())

@@ -34,9 +34,13 @@ pub struct MutantsArgs {
     /// Mutants of each kind
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub each: usize,
-    /// Only these kinds of mistake: index, barrier, swap, tail, identity, round, shift, special
+    /// Only these kinds of mistake: index, barrier, swap, tail, identity, round, shift, special,
+    /// operand, order
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub kinds: Vec<String>,
+    /// Only kernels of these operators, several mutants of each
+    #[arg(long = "op", value_name = "NAME")]
+    pub ops: Vec<String>,
     /// Draws other operators and other places
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -117,6 +121,9 @@ fn hunt(args: &MutantsArgs) -> Result<Tally, String> {
             args.kinds.iter().map(named).collect::<Result<_, _>>()?
         }
     };
+    if let Some(op) = args.ops.iter().find(|op| table::row(op).is_err()) {
+        return Err(format!("no operator `{op}`"));
+    }
     let cases = by_operator();
     let tally = Mutex::new(Tally::default());
     for device in &args.devices {
@@ -233,6 +240,10 @@ impl Hunter<'_> {
         let mut rows: Vec<&Row> = table::rows().filter(limited).collect();
         for i in (1..rows.len()).rev() {
             rows.swap(i, rng.below(i + 1));
+        }
+        if !self.args.ops.is_empty() {
+            rows.retain(|row| self.args.ops.iter().any(|op| op == row.name));
+            rows = rows.repeat(self.args.each);
         }
         let mut found = 0;
         for row in rows {

@@ -1,7 +1,9 @@
 //! Mutants of kernels: each has one mistake of a kind that kernel writers make. A suite that does
 //! not notice them proves nothing by passing.
 
-use suanzi_codegen::ir::{BinOp, CastMode, Expr, Id, Kernel, Place, Stmt, UnOp, Value};
+use suanzi_codegen::ir::{
+    Access, BinOp, CastMode, Expr, Id, Kernel, ParamKind, Place, Stmt, UnOp, Value,
+};
 use suanzi_codegen::legalise::walk::{self, Map, Pass, StoreTo};
 use suanzi_codegen::{Builder, Scalar, verify};
 
@@ -26,10 +28,14 @@ pub enum Kind {
     /// A test for NaN or infinity always says no; a minimum or maximum forgets NaN; a NaN or
     /// infinity that is written as a constant is 0.
     Special,
+    /// A load reads another operand of the same kind: a buffer, or what is staged in shared memory.
+    Operand,
+    /// A sum is made before the product that belongs into it: an epilogue in the wrong order.
+    Order,
 }
 
 /// Every kind, with its name.
-pub const KINDS: [(&str, Kind); 8] = [
+pub const KINDS: [(&str, Kind); 10] = [
     ("index", Kind::Index),
     ("barrier", Kind::Barrier),
     ("swap", Kind::Swap),
@@ -38,6 +44,8 @@ pub const KINDS: [(&str, Kind); 8] = [
     ("round", Kind::Round),
     ("shift", Kind::Shift),
     ("special", Kind::Special),
+    ("operand", Kind::Operand),
+    ("order", Kind::Order),
 ];
 
 /// One mistake: its kind, and the place in the kernel, counted over the places where the kind can
@@ -195,6 +203,34 @@ impl Pass for Expressions {
                 };
                 b.raw(load, ty)
             }
+            (
+                Kind::Operand,
+                Expr::Load {
+                    place,
+                    index,
+                    aligned,
+                },
+            ) => match twin(map.old, *place) {
+                Some(place) if self.at.is_next() => {
+                    let (index, aligned) = (map.get(*index), *aligned);
+                    let load = Expr::Load {
+                        place,
+                        index,
+                        aligned,
+                    };
+                    b.raw(load, ty)
+                }
+                _ => plain(b),
+            },
+            (Kind::Order, Expr::Binary(BinOp::Add, x, y)) if ty.scalar.is_float() => {
+                match map.old.expr(*x) {
+                    Expr::Binary(BinOp::Mul, p, q) if self.at.is_next() => {
+                        let sum = b.add(map.get(*p), map.get(*y));
+                        b.mul(sum, map.get(*q))
+                    }
+                    _ => plain(b),
+                }
+            }
             (Kind::Swap, Expr::Binary(op, x, y)) if ordered(*op) && x != y && self.at.is_next() => {
                 b.raw(Expr::Binary(*op, map.get(*y), map.get(*x)), ty)
             }
@@ -277,6 +313,31 @@ impl Pass for Expressions {
     }
 }
 
+/// The next operand of the same kind, if there is another one.
+fn twin(kernel: &Kernel, place: Place) -> Option<Place> {
+    let kinds = |id: usize| match place {
+        Place::Buffer(_) => match kernel.params.get(id)?.kind {
+            ParamKind::Buffer { elem, access } => Some((elem, access)),
+            ParamKind::Scalar(_) => None,
+        },
+        Place::Shared(_) => Some((kernel.shared.get(id)?.elem, Access::ReadWrite)),
+        Place::Private(_) => None,
+    };
+    let (own, count) = match place {
+        Place::Buffer(id) => (id.0 as usize, kernel.params.len()),
+        Place::Shared(id) => (id.0 as usize, kernel.shared.len()),
+        Place::Private(_) => return None,
+    };
+    let kind = kinds(own)?;
+    let next = (1..count)
+        .map(|i| (own + i) % count)
+        .find(|&id| kinds(id) == Some(kind))?;
+    Some(match place {
+        Place::Buffer(_) => Place::Buffer(Id(next as u32)),
+        _ => Place::Shared(Id(next as u32)),
+    })
+}
+
 /// Whether a float is made by arithmetic: one that is only chosen among others, or is a whole
 /// number, has nothing to round.
 fn computes(kernel: &Kernel, v: Value) -> bool {
@@ -343,6 +404,7 @@ mod tests {
                 ("argmax", Scalar::F32),
                 ("shift_right_arithmetic", Scalar::I32),
                 ("add", Scalar::Bf16),
+                ("logsumexp", Scalar::F64),
             ] {
                 let kernel = kernel(op, dtype);
                 for site in 0..40 {

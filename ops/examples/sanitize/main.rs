@@ -12,6 +12,7 @@ mod cases;
 mod faults;
 mod kept;
 mod ordered;
+mod products;
 mod table;
 
 use cases::Suite;
@@ -60,7 +61,7 @@ fn open(device: &str) -> Outcome<Context> {
 type Part = fn(&mut Suite) -> Outcome<()>;
 
 /// The parts of the set.
-const PARTS: [(&str, Part); 9] = [
+const PARTS: [(&str, Part); 11] = [
     ("maps", cases::maps),
     ("casts", cases::casts),
     ("views", cases::views),
@@ -68,6 +69,8 @@ const PARTS: [(&str, Part); 9] = [
     ("scans", ordered::scans),
     ("sorts", ordered::sorts),
     ("runs", ordered::runs),
+    ("products", products::products),
+    ("convolutions", products::convolutions),
     ("rows", table::rows),
     ("calls", table::calls),
 ];

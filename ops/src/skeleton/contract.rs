@@ -24,9 +24,10 @@ use crate::num::Num;
 use crate::shape::Space;
 use crate::table::compute_kind;
 use crate::tensor::Tensor;
-use suanzi_backends::Arg;
+use suanzi_backends::{Arg, Context};
 use suanzi_codegen::Scalar;
 use suanzi_codegen::hash::stable_hash;
+use suanzi_codegen::ir::CastMode;
 use tiles::{Stage, Tiles};
 
 /// A contraction: what is multiplied, and what becomes of the sums.
@@ -46,6 +47,32 @@ pub struct Contract<'a> {
     pub epilogue: &'a dyn Fn(Expr) -> Result<Expr>,
 }
 
+/// A contraction on its device.
+struct Run<'a> {
+    c: &'a Contract<'a>,
+    ctx: &'a Context,
+    epilogue: Expr,
+    out: Tensor,
+    machine: Machine,
+    /// Of the sums.
+    kind: Scalar,
+    tiles: Tiles,
+    /// Lengths of m, n and k.
+    lengths: [usize; 3],
+}
+
+/// What one launch multiplies.
+struct Operands {
+    a: Expr,
+    b: Expr,
+    /// They are in panels.
+    panels: [bool; 2],
+    /// The first of its column tiles.
+    tile: usize,
+    /// How many there are.
+    count: usize,
+}
+
 /// Everything that the kernel's text depends on.
 #[derive(Hash)]
 struct Shape<'a> {
@@ -59,8 +86,8 @@ struct Shape<'a> {
     shared: [Vec<bool>; 3],
     /// Axes of the batch, of m and of k.
     axes: [usize; 3],
-    /// A is in panels.
-    packed: bool,
+    /// A and B are in panels.
+    panels: [bool; 2],
     /// Each operand's neighbours along k are neighbours: so are the items that stage it.
     along_k: [bool; 2],
     /// Neighbours along the last axis of k lie side by side.
@@ -170,154 +197,216 @@ fn run(c: &Contract<'_>, into: Option<&Tensor>) -> Result<Tensor> {
         return Err(Error::shape(c.op, [a_dims, b_dims], why));
     }
     let n = &b_dims[nb + nk..];
-    let ctx = c.a.context(c.op)?;
-    same_device(c.op, &ctx, &c.b.context(c.op)?)?;
-    let k_dims = &a_dims[nb + nm..];
-    let k: usize = k_dims.iter().product();
+    let ctx = &c.a.context(c.op)?;
+    same_device(c.op, ctx, &c.b.context(c.op)?)?;
+    let k: usize = a_dims[nb + nm..].iter().product();
     let shape = [&a_dims[..nb + nm], n].concat();
     if crate::shape::checked_numel(&shape).is_none() {
         return Err(Error::shape(c.op, [&shape[..]], "too many elements"));
     }
-    let epilogue = (c.epilogue)(Expr::given(&ctx, c.dtype, &shape))?;
-    same_device(c.op, &ctx, &epilogue.context(c.op)?)?;
+    let epilogue = (c.epilogue)(Expr::given(ctx, c.dtype, &shape))?;
+    same_device(c.op, ctx, &epilogue.context(c.op)?)?;
     if epilogue.shape() != shape {
         let why = "the epilogue changes the shape";
         return Err(Error::shape(c.op, [&shape[..], epilogue.shape()], why));
     }
-    let dtype = epilogue.dtype();
-    let out = &match into {
+    let out = match into {
         Some(out) => {
             epilogue.fits(out)?;
             out.clone()
         }
-        None => Tensor::empty(&ctx, dtype, &shape)?,
+        None => Tensor::empty(ctx, epilogue.dtype(), &shape)?,
     };
     if out.numel() == 0 {
-        return Ok(out.clone());
+        return Ok(out);
     }
     if k == 0 {
-        let zero = Expr::fill(&ctx, c.dtype, &shape, Num::from_bits(c.dtype, 0));
-        (c.epilogue)(zero)?.eval_into(out)?;
-        return Ok(out.clone());
+        let zero = Expr::fill(ctx, c.dtype, &shape, Num::from_bits(c.dtype, 0));
+        (c.epilogue)(zero)?.eval_into(&out)?;
+        return Ok(out);
     }
-    let (machine, kind) = (Machine::of(out), compute_kind(c.dtype));
-    let m: usize = out.shape()[nb..nb + nm].iter().product();
-    let n = out.shape()[nb + nm];
-    let tiles = Tiles::choose(machine, kind, m, n);
-    let mut a = c.a.cast(kind, suanzi_codegen::ir::CastMode::Saturate);
-    let mut b = c.b.cast(kind, suanzi_codegen::ir::CastMode::Saturate);
-    let mut packed = false;
+    let (machine, kind) = (Machine::of(&out), compute_kind(c.dtype));
+    let m: usize = shape[nb..nb + nm].iter().product();
+    let n = shape[nb + nm];
+    let run = Run {
+        c,
+        ctx,
+        epilogue,
+        out,
+        machine,
+        kind,
+        tiles: Tiles::choose(machine, kind, m, n),
+        lengths: [m, n, k],
+    };
     // Panels stay until the kernel has been recorded.
-    if let Stage::Panels { .. } = tiles.stage {
-        b = pack::columns(&b, nb, tiles.columns() as usize)?;
-        packed = nm == 1 && !pack::lies_well(&a, nb, kind);
-        a = match packed {
-            true => pack::rows(&a, nb, tiles.rows() as usize)?,
+    for operands in run.operands()? {
+        run.launch(&operands)?;
+    }
+    Ok(run.out)
+}
+
+impl Run<'_> {
+    /// The operands as the kernel wants them.
+    fn operands(&self) -> Result<Vec<Operands>> {
+        let [nb, nm, nk] = self.c.axes;
+        let [m, n, _] = self.lengths;
+        let columns = self.tiles.columns() as usize;
+        let held = |x: &Expr| x.cast(self.kind, CastMode::Saturate);
+        let (a, b) = (held(self.c.a), held(self.c.b));
+        let all = |a, b, panels| Operands {
+            a,
+            b,
+            panels,
+            tile: 0,
+            count: n.div_ceil(columns),
+        };
+        let Stage::Panels { .. } = self.tiles.stage else {
+            return Ok(vec![all(a, b, [false; 2])]);
+        };
+        let packed = nm == 1 && !pack::lies_well(&a, nb, self.kind);
+        let a = match packed {
+            true => pack::rows(&a, nb, self.tiles.rows() as usize)?,
             false => a.eval()?.expr(),
         };
-    }
-    let graphs = [Graph::new(&epilogue), Graph::new(&a), Graph::new(&b)];
-    let index = {
-        let own = (out.shape(), out.strides(), out.offset() as i64);
-        let wide = |g: &Graph| g.index_width([own]) == Scalar::U64;
-        let sizes = [m, n, k].iter().any(|&d| d >= 1 << 31);
-        match tiles.stage {
-            // Constant offsets are folded into addresses only where indices do not wrap before.
-            Stage::Panels { .. } => Scalar::U64,
-            _ if sizes || graphs.iter().any(wide) => Scalar::U64,
-            _ => index_width([own]),
+        let whole = n / columns;
+        let near = match b.tensor() {
+            Some(t) if nk == 1 && whole > 0 && self.tiles.few(m) => t,
+            _ => {
+                return Ok(vec![all(
+                    a,
+                    pack::columns(&b, nb, columns)?,
+                    [packed, true],
+                )]);
+            }
+        };
+        if !pack::lies_well(&b, nb, self.kind) {
+            return Ok(vec![all(
+                a,
+                pack::columns(&b, nb, columns)?,
+                [packed, true],
+            )]);
         }
-    };
-    let [e, a, b] = graphs;
-    let mut e = Side::new(e, nb, nm, Some((out.strides(), out.offset() as i64)));
-    let mut a = Side::new(a, nb, if packed { 2 } else { nm }, None);
-    let panels = matches!(tiles.stage, Stage::Panels { .. });
-    // Panels of B: the panel, k as one axis, the column in the panel.
-    let mut b = match panels {
-        true => Side::new(b, nb, 1, None),
-        false => Side::new(b, nb, nk, None),
-    };
-    let batch_dims = collapse(
-        &out.shape()[..nb],
-        vec![&mut e.batch, &mut a.batch, &mut b.batch],
-    );
-    let m_dims = match packed {
-        true => collapse(&out.shape()[nb..nb + nm], vec![&mut e.rows]),
-        false => collapse(&out.shape()[nb..nb + nm], vec![&mut e.rows, &mut a.rows]),
-    };
-    let k_dims = match panels {
-        true => collapse(k_dims, vec![&mut a.columns]),
-        false => collapse(k_dims, vec![&mut a.columns, &mut b.rows]),
-    };
-    let one = |side: &[Vec<i64>]| side.iter().all(|s| matches!(s.last(), Some(0 | 1)));
-    let along_k = [one(&a.columns), one(&b.rows) && !one(&b.columns)];
-    let walk = |i: usize| {
-        let strides = [&e.batch[i][..], &e.rows[i], &e.columns[i]].concat();
-        Walk::of(&strides, e.offsets[i], tiles.lanes)
-    };
-    let shared = [&e, &a, &b].map(|side| side.graph.in_memory_of(out));
-    let of = |g: &'_ Graph| g.leaves.iter().map(|l| l.dtype).collect::<Vec<_>>();
-    let shape = Shape {
-        skeleton: "contract",
-        nodes: [&e.graph.nodes, &a.graph.nodes, &b.graph.nodes],
-        dtypes: [vec![dtype], of(&e.graph), of(&a.graph), of(&b.graph)].concat(),
-        walks: (0..e.offsets.len()).map(walk).collect(),
-        shared: shared.clone(),
-        axes: [batch_dims.len(), m_dims.len(), k_dims.len()],
-        packed,
-        along_k,
-        dense: a.columns.first().is_some_and(|s| s.last() == Some(&1)),
-        kind,
-        index,
-        tiles,
-    };
-
-    let mut p = Scalars::default();
-    for (i, count) in [m, n, k].into_iter().enumerate() {
-        p.index(("length", i, 0), index, count as i64);
-    }
-    for (word, dims) in [("batch", &batch_dims), ("m", &m_dims), ("k", &k_dims)] {
-        for (axis, &d) in dims.iter().enumerate() {
-            p.index((word, axis, 0), index, d as i64);
+        // Too few rows to make packing worth while: only columns that fill no tile are.
+        let mut parts = vec![Operands {
+            count: whole,
+            ..all(a.clone(), b.clone(), [packed, false])
+        }];
+        if whole * columns < n {
+            let rest = near.slice(-1, (whole * columns) as i64, i64::MAX, 1)?;
+            parts.push(Operands {
+                tile: whole,
+                count: 1,
+                ..all(a, pack::columns(&rest.expr(), nb, columns)?, [packed, true])
+            });
         }
+        Ok(parts)
     }
-    let along = |d: usize, by: u32| d.div_ceil(by as usize) as u64;
-    let (tm, tn) = (along(m, tiles.rows()), along(n, tiles.columns()));
-    let batches: u64 = batch_dims.iter().map(|&d| d as u64).product();
-    let tasks = batches * tm * tn;
-    // A CPU's item does some tiles one after the other, as long as all units have enough.
-    let run = match panels {
-        true => (tasks / (16 * u64::from(machine.units))).clamp(1, 16),
-        false => 1,
-    };
-    let kept = tiles.rows_kept(kind, k as u64).min(tm);
-    for (word, value) in [
-        ("tasks", tasks),
-        ("run", run),
-        ("kept", kept),
-        ("tm", tm),
-        ("tn", tn),
-    ] {
-        p.index((word, 0, 0), index, value as i64);
-    }
-    let lists = [p, e.scalars(index), a.scalars(index), b.scalars(index)];
 
-    let program = ctx
-        .program(stable_hash(&shape), &mut || {
-            Ok(kernel::build(c.op, [&e, &a, &b], &shape, &lists)?)
-        })
-        .map_err(|x| failed(c.op, &epilogue, x))?;
-    let mut args = vec![Arg::Buffer(out.buffer().memory())];
-    for (side, shared) in [&e, &a, &b].into_iter().zip(&shared) {
-        for (leaf, shared) in side.graph.leaves.iter().zip(shared) {
-            if let (Source::Memory(Some(buffer)), false) = (&leaf.source, shared) {
-                args.push(Arg::Buffer(buffer.memory()));
+    fn launch(&self, operands: &Operands) -> Result<()> {
+        let ([nb, nm, nk], [m, n, k]) = (self.c.axes, self.lengths);
+        let (out, tiles, kind) = (&self.out, self.tiles, self.kind);
+        let [a_packed, b_packed] = operands.panels;
+        let [e, a, b] = [&self.epilogue, &operands.a, &operands.b].map(Graph::new);
+        let index = {
+            let own = (out.shape(), out.strides(), out.offset() as i64);
+            let wide = |g: &Graph| g.index_width([own]) == Scalar::U64;
+            let sizes = [m, n, k].iter().any(|&d| d >= 1 << 31);
+            match tiles.stage {
+                // Constant offsets are folded into addresses only where indices do not wrap before.
+                Stage::Panels { .. } => Scalar::U64,
+                _ if sizes || [&e, &a, &b].into_iter().any(wide) => Scalar::U64,
+                _ => index_width([own]),
+            }
+        };
+        let mut e = Side::new(e, nb, nm, Some((out.strides(), out.offset() as i64)));
+        let mut a = Side::new(a, nb, if a_packed { 2 } else { nm }, None);
+        // Panels of B: the panel, k as one axis, the column in the panel.
+        let mut b = Side::new(b, nb, if b_packed { 1 } else { nk }, None);
+        let batch_dims = collapse(
+            &out.shape()[..nb],
+            vec![&mut e.batch, &mut a.batch, &mut b.batch],
+        );
+        let m_dims = match a_packed {
+            true => collapse(&out.shape()[nb..nb + nm], vec![&mut e.rows]),
+            false => collapse(&out.shape()[nb..nb + nm], vec![&mut e.rows, &mut a.rows]),
+        };
+        let k_dims = &self.c.a.shape()[nb + nm..];
+        let k_dims = match b_packed {
+            true => collapse(k_dims, vec![&mut a.columns]),
+            false => collapse(k_dims, vec![&mut a.columns, &mut b.rows]),
+        };
+        let one = |side: &[Vec<i64>]| side.iter().all(|s| matches!(s.last(), Some(0 | 1)));
+        let walk = |i: usize| {
+            let strides = [&e.batch[i][..], &e.rows[i], &e.columns[i]].concat();
+            Walk::of(&strides, e.offsets[i], tiles.lanes)
+        };
+        let shared = [&e, &a, &b].map(|side| side.graph.in_memory_of(out));
+        let of = |g: &'_ Graph| g.leaves.iter().map(|l| l.dtype).collect::<Vec<_>>();
+        let shape = Shape {
+            skeleton: "contract",
+            nodes: [&e.graph.nodes, &a.graph.nodes, &b.graph.nodes],
+            dtypes: [vec![out.dtype()], of(&e.graph), of(&a.graph), of(&b.graph)].concat(),
+            walks: (0..e.offsets.len()).map(walk).collect(),
+            shared: shared.clone(),
+            axes: [batch_dims.len(), m_dims.len(), k_dims.len()],
+            panels: operands.panels,
+            along_k: [one(&a.columns), one(&b.rows) && !one(&b.columns)],
+            dense: a.columns.first().is_some_and(|s| s.last() == Some(&1)),
+            kind,
+            index,
+            tiles,
+        };
+
+        let mut p = Scalars::default();
+        for (i, count) in [m, n, k].into_iter().enumerate() {
+            p.index(("length", i, 0), index, count as i64);
+        }
+        for (word, dims) in [("batch", &batch_dims), ("m", &m_dims), ("k", &k_dims)] {
+            for (axis, &d) in dims.iter().enumerate() {
+                p.index((word, axis, 0), index, d as i64);
             }
         }
+        let tm = m.div_ceil(tiles.rows() as usize) as u64;
+        let tn = operands.count as u64;
+        let batches: u64 = batch_dims.iter().map(|&d| d as u64).product();
+        let tasks = batches * tm * tn;
+        // A CPU's item does some tiles one after the other, as long as all units have enough.
+        let run = match tiles.stage {
+            Stage::Panels { .. } => (tasks / (16 * u64::from(self.machine.units))).clamp(1, 16),
+            Stage::Shared { .. } => 1,
+        };
+        for (word, value) in [
+            ("tasks", tasks),
+            ("run", run),
+            ("kept", tiles.rows_kept().min(tm)),
+            ("tm", tm),
+            ("tn", tn),
+            ("tile", operands.tile as u64),
+        ] {
+            p.index((word, 0, 0), index, value as i64);
+        }
+        let lists = [p, e.scalars(index), a.scalars(index), b.scalars(index)];
+
+        let why = |x| failed(self.c.op, &self.epilogue, x);
+        let program = self
+            .ctx
+            .program(stable_hash(&shape), &mut || {
+                Ok(kernel::build(self.c.op, [&e, &a, &b], &shape, &lists)?)
+            })
+            .map_err(why)?;
+        let mut args = vec![Arg::Buffer(out.buffer().memory())];
+        for (side, shared) in [&e, &a, &b].into_iter().zip(&shared) {
+            for (leaf, shared) in side.graph.leaves.iter().zip(shared) {
+                if let (Source::Memory(Some(buffer)), false) = (&leaf.source, shared) {
+                    args.push(Arg::Buffer(buffer.memory()));
+                }
+            }
+        }
+        let scalars = lists.iter().flat_map(|l| &l.0);
+        args.extend(scalars.map(|(_, c)| Arg::Scalar(*c)));
+        let grid = self.machine.grid(tasks.div_ceil(run));
+        self.ctx
+            .launch(self.c.op, &program, grid, &args)
+            .map_err(why)
     }
-    let scalars = lists.iter().flat_map(|l| &l.0);
-    args.extend(scalars.map(|(_, c)| Arg::Scalar(*c)));
-    ctx.launch(c.op, &program, machine.grid(tasks.div_ceil(run)), &args)
-        .map_err(|x| failed(c.op, &epilogue, x))?;
-    Ok(out.clone())
 }

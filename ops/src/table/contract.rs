@@ -1,10 +1,12 @@
-//! Contractions: products of matrices, which are the last two axes.
+//! Contractions: products of matrices, which are the last two axes, and convolutions.
 
 use super::call::{Array, Attrs, Call, positions};
 use super::{Kind, Limit, Row};
 use crate::num::Num;
 use crate::reference::dd::Dd;
 use suanzi_codegen::Scalar::{self, *};
+
+pub mod conv;
 
 /// The rows of this file.
 pub const ROWS: &[&Row] = &[
@@ -48,6 +50,7 @@ pub const ROWS: &[&Row] = &[
         }),
         limit: chained,
     },
+    &conv::CONV,
 ];
 
 /// The edges of every tile and of the steps along k; batches; what is empty or does not fit.
@@ -72,6 +75,8 @@ const EDGES: &[&str] = &[
     "128x8@T:8x128:moderate,x=moderate",
     "129x24@T:24x127:moderate,x=moderate",
     "3x513@T:513x5:moderate,x=moderate",
+    "768x3@T:3x33:moderate,x=moderate",
+    "769x3@T:3x33:moderate,x=moderate",
     "3x14x5@T:3x5x18:moderate,x=moderate",
     "2x1x13x6@T:3x6x34:moderate,x=moderate",
     "4x9@T:2x3x9x5:moderate,x=moderate",
@@ -121,12 +126,7 @@ fn product(x: &[Array], alpha: f64, added: Option<(f64, &Array)>) -> Option<Vec<
     {
         return None;
     }
-    let dtype = sums(a.dtype);
-    let mut out = Array::new(dtype, &shape, vec![]);
-    let least = match dtype {
-        F64 => f64::MIN_POSITIVE,
-        _ => f32::MIN_POSITIVE.into(),
-    };
+    let mut out = Array::new(sums(a.dtype), &shape, vec![]);
     for at in positions(&shape) {
         let (batch, i, j) = match &at[..] {
             [batch @ .., i, j] => (batch, *i, *j),
@@ -139,32 +139,46 @@ fn product(x: &[Array], alpha: f64, added: Option<(f64, &Array)>) -> Option<Vec<
             ];
             array.at(&at.concat())
         };
-        if !dtype.is_float() {
-            let terms = (0..*k).map(|p| near(a, i, p).int() * near(b, p, j).int());
-            out.values
-                .push(Num::Int(terms.fold(0i128, i128::wrapping_add)));
-            continue;
-        }
-        let (mut sum, mut size) = (Dd::ZERO, 0.0);
-        for p in 0..*k {
-            let (x, y) = (near(a, i, p).float(), near(b, p, j).float());
-            sum = sum + Dd::product(x, y);
-            size += (x * y).abs();
-        }
-        let mut steps = *k as f64;
-        if let Some((beta, c)) = added {
-            sum = sum * Dd::from(alpha);
-            (size, steps) = (size * alpha.abs(), steps + 3.0);
-            if beta != 0.0 {
-                let own = c.at(&within(&at, &c.shape)).float();
-                sum = sum + Dd::product(beta, own);
-                size += (beta * own).abs();
-            }
-        }
-        out.values.push(Num::Float(sum.rounded()));
-        out.scale.push(steps * (size + least));
+        let terms = (0..*k).map(|p| (near(a, i, p), near(b, p, j)));
+        let own = added.map(|(beta, c)| (beta, c.at(&within(&at, &c.shape))));
+        dot(&mut out, terms, alpha, own);
     }
     Some(vec![out])
+}
+
+/// Appends `alpha · Σ x · y + beta · c`, and what its error is relative to.
+fn dot(
+    out: &mut Array,
+    terms: impl Iterator<Item = (Num, Num)>,
+    alpha: f64,
+    added: Option<(f64, Num)>,
+) {
+    if !out.dtype.is_float() {
+        let sum = terms.fold(0i128, |sum, (x, y)| sum.wrapping_add(x.int() * y.int()));
+        let sum = added.map_or(sum, |(_, c)| sum.wrapping_add(c.int()));
+        out.values.push(Num::Int(sum));
+        return;
+    }
+    let least = match out.dtype {
+        F64 => f64::MIN_POSITIVE,
+        _ => f32::MIN_POSITIVE.into(),
+    };
+    let (mut sum, mut size, mut steps) = (Dd::ZERO, 0.0, 0.0);
+    for (x, y) in terms.map(|(x, y)| (x.float(), y.float())) {
+        sum = sum + Dd::product(x, y);
+        size += (x * y).abs();
+        steps += 1.0;
+    }
+    if let Some((beta, c)) = added {
+        sum = sum * Dd::from(alpha);
+        (size, steps) = (size * alpha.abs(), steps + 3.0);
+        if beta != 0.0 {
+            sum = sum + Dd::product(beta, c.float());
+            size += (beta * c.float()).abs();
+        }
+    }
+    out.values.push(Num::Float(sum.rounded()));
+    out.scale.push(steps * (size + least));
 }
 
 /// Two shapes broadcast.
@@ -192,6 +206,7 @@ fn within(at: &[usize], shape: &[usize]) -> Vec<usize> {
 
 /// One function for each row, and what it is made of.
 pub mod functions {
+    pub use super::conv::functions::*;
     use super::{Scalar, sums};
     use crate::skeleton::{Contract, contract};
     use crate::{Error, Expr, Result, Tensor, ops, shape};

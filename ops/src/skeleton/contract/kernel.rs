@@ -35,7 +35,7 @@ struct Declare<'a> {
 /// Where an item is.
 struct Spot {
     batch: Vec<Value>,
-    /// Row and column tile.
+    /// Row and column tile; of the latter, those of this launch.
     tile: [Value; 2],
     /// Item in the group along m and n.
     item: [Value; 2],
@@ -206,11 +206,12 @@ impl Body<'_> {
         };
         let (rows, columns) = (self.tiles.rows(), self.tiles.columns());
         let (rows, columns) = (self.int(b, rows), self.int(b, columns));
+        let across = b.add(column, self.p("tile"));
         Spot {
             batch,
             tile: [row, column],
             item,
-            first: [b.mul(row, rows), b.mul(column, columns)],
+            first: [b.mul(row, rows), b.mul(across, columns)],
         }
     }
 
@@ -236,7 +237,7 @@ impl Body<'_> {
         let (x, tiles) = (&self.x, self.tiles);
         let place = self.a.reader.place(0).expect("A is memory");
         let base = self.a.bases(b, x, &spot.batch);
-        let rows: Vec<Value> = if self.shape.packed {
+        let rows: Vec<Value> = if self.shape.panels[0] {
             let panel = x.step(b, base[0], spot.tile[0], self.a.params.get("row", 0, 0));
             (0..tiles.mr)
                 .map(|i| {
@@ -257,8 +258,11 @@ impl Body<'_> {
                 })
                 .collect()
         };
-        let panel = self.b.bases(b, x, &spot.batch)[0];
-        let panel = x.step(b, panel, spot.tile[1], self.b.params.get("row", 0, 0));
+        let of_b = self.b.bases(b, x, &spot.batch)[0];
+        let panel = match self.shape.panels[1] {
+            true => x.step(b, of_b, spot.tile[1], self.b.params.get("row", 0, 0)),
+            false => b.add(of_b, spot.first[1]),
+        };
         let inner = self.shape.axes[2] - 1;
         let length = self.params.get("k", inner, 0);
         let stride = self.a.params.get("col", 0, inner);
@@ -322,7 +326,7 @@ impl Body<'_> {
         k: Value,
     ) {
         let tiles = self.tiles;
-        let along = if self.shape.packed {
+        let along = if self.shape.panels[0] {
             let height = self.int(b, tiles.mr);
             b.mul(k, height)
         } else if self.shape.dense {
@@ -337,14 +341,17 @@ impl Body<'_> {
                 b.load(place, at, 1, true)
             })
             .collect();
-        let width = self.int(b, tiles.columns());
+        let width = match self.shape.panels[1] {
+            true => self.int(b, tiles.columns()),
+            false => self.b.params.get("row", 0, 0),
+        };
         let at = self.x.step(b, of_b, k, width);
-        let panel = self.b.reader.place(0).expect("B is panels");
+        let panel = self.b.reader.place(0).expect("B is memory");
         let columns: Vec<Value> = (0..tiles.nr)
             .map(|j| {
                 let j = self.int(b, j * u32::from(tiles.lanes));
                 let at = b.add(at, j);
-                b.load(panel, at, tiles.lanes, true)
+                b.load(panel, at, tiles.lanes, self.shape.panels[1])
             })
             .collect();
         self.step(b, &rows, &columns);

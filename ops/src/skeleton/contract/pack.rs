@@ -1,15 +1,15 @@
 //! Packing operands into panels: strided copies, so that the map skeleton does them.
 //!
 //! A panel holds the rows of a tile (or its columns) side by side for each step along k, so that a
-//! CPU's kernel reads both operands forwards. What is missing in the last panel is zero: it goes only
-//! into elements of C that are never written, but garbage may be slow to compute with.
+//! CPU's kernel reads both operands forwards. What is missing in the last panel is zero.
 
 use crate::error::Result;
-use crate::expr::Expr;
+use crate::expr::{Expr, Outside};
 use crate::num::Num;
 use crate::shape::contiguous_strides;
 use crate::tensor::Tensor;
 use suanzi_codegen::Scalar;
+use suanzi_codegen::ir::CastMode;
 
 /// Whether a kernel may read an operand `[batch.., m, k..]` where it lies: nothing is computed on
 /// the way, and steps along k are near each other.
@@ -64,12 +64,8 @@ fn panels(from: &Expr, batch: usize, axis: usize, width: usize) -> Result<Tensor
     .concat();
     let panels = Tensor::empty(view.context(), dtype, &shape)?;
     let whole = length / width;
-    let (at, last) = (batch as i64, shape.len() as i64 - 1);
-    let copy = |from: Tensor, to: Tensor| -> Result<()> {
-        from.expr()
-            .cast(dtype, suanzi_codegen::ir::CastMode::Saturate)
-            .eval_into(&to)
-    };
+    let at = batch as i64;
+    let copy = |from: Expr, to: Tensor| from.cast(dtype, CastMode::Saturate).eval_into(&to);
     // [batch.., others.., axis..] in the order of the panels.
     let mut order: Vec<i64> = (0..at).collect();
     if whole > 0 {
@@ -79,19 +75,26 @@ fn panels(from: &Expr, batch: usize, axis: usize, width: usize) -> Result<Tensor
         order.push(axis as i64);
         order.extend(others.iter().map(|&a| (a + usize::from(a > axis)) as i64));
         order.push(axis as i64 + 1);
-        copy(cut.permute(&order)?, panels.slice(at, 0, whole as i64, 1)?)?;
+        copy(
+            cut.permute(&order)?.expr(),
+            panels.slice(at, 0, whole as i64, 1)?,
+        )?;
     }
     if !length.is_multiple_of(width) {
-        let rest = (length - whole * width) as i64;
         let cut = view.slice(axis as i64, (whole * width) as i64, i64::MAX, 1)?;
         let mut order: Vec<i64> = (0..at).collect();
         order.extend(others.iter().map(|&a| a as i64));
         order.push(axis as i64);
         let to = panels.slice(at, whole as i64, i64::MAX, 1)?;
-        let zero = Num::from_bits(dtype, 0);
-        Expr::fill(view.context(), dtype, to.shape(), zero).eval_into(&to)?;
-        let to = to.slice(last, 0, rest, 1)?;
-        copy(cut.permute(&order)?.unsqueeze(at)?, to)?;
+        let from = cut.permute(&order)?.unsqueeze(at)?;
+        let position = |axis: usize| {
+            let mut alone = vec![1; to.shape().len()];
+            alone[axis] = to.shape()[axis];
+            Expr::position(view.context(), &alone, axis as i64)
+        };
+        let positions: Vec<Expr> = (0..to.shape().len()).map(position).collect::<Result<_>>()?;
+        let zero = Num::from_bits(from.dtype(), 0);
+        copy(Expr::at(&from, &positions, Outside::Fill(zero))?, to)?;
     }
     let mut strides = contiguous_strides(&shape);
     let mut shape = shape;

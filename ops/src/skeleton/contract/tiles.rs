@@ -45,9 +45,8 @@ pub enum Stage {
 const GPU: [([u32; 2], u32, u32, u32); 3] =
     [([16, 16], 8, 2, 8), ([16, 16], 4, 1, 16), ([8, 8], 4, 1, 8)];
 
-/// Row tiles of a CPU that are done with one panel of B before the next one: their rows stay in the
-/// second-level cache.
-const ROWS_KEPT: u64 = 512 << 10;
+/// Rows of C for which a CPU reads B where it lies: a panel would be used a few times only.
+const FEW: usize = 768;
 
 impl Tiles {
     /// For a machine, the kind that sums are held in, and the lengths of m and n.
@@ -128,13 +127,18 @@ impl Tiles {
         }
     }
 
-    /// Row tiles that are done with one panel of B before the next one.
-    pub fn rows_kept(&self, kind: Scalar, k: u64) -> u64 {
-        let bytes = u64::from(self.rows()) * k.max(1) * kind.bytes() as u64;
+    /// Row tiles that are done with one panel of B before the next one, so that it is read from a
+    /// near cache.
+    pub fn rows_kept(&self) -> u64 {
         match self.stage {
-            Stage::Panels { .. } => (ROWS_KEPT / bytes).max(1),
+            Stage::Panels { .. } => 64,
             Stage::Shared { .. } => 8,
         }
+    }
+
+    /// Whether these rows are too few to make panels of B worth while.
+    pub fn few(&self, m: usize) -> bool {
+        m <= FEW
     }
 }
 

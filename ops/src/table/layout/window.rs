@@ -222,7 +222,7 @@ pub mod functions {
 
     impl Window {
         /// Places along each axis of an image.
-        fn places(&self, op: &str, image: &[usize]) -> Result<Vec<usize>> {
+        pub(crate) fn places(&self, op: &str, image: &[usize]) -> Result<Vec<usize>> {
             let axes = image.len();
             let lists = [&self.kernel, &self.strides, &self.dilations];
             let fits = lists.iter().all(|l| l.len() == axes && !l.contains(&0));
