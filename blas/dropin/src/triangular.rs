@@ -97,12 +97,16 @@ impl<T: Scalar> Triangular<T> {
 
     /// Columns at..at+len by their own triangle alone.
     unsafe fn block(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
+        if !self.solve && self.x.rs != 1 {
+            // SAFETY: the caller's promise.
+            return unsafe { self.multiply_rows(kernel, at, len, alpha) };
+        }
         let mr = kernel.mr;
         // Rows of the triangle's copy are somewhat longer, since tiles read whole groups of columns.
         let row = len + kernel.nr;
-        // SAFETY: the workspace has room for the triangle and two panels of X; panels are whole.
+        // SAFETY: the workspace has room for the triangle and a panel of X; panels are whole.
         unsafe {
-            let space = Workspace::take::<T>(row * len + 2 * len * mr);
+            let space = Workspace::take::<T>(row * len + len * mr);
             let triangle = space.ptr::<T>();
             let from = triangle.add(row * len);
             let regular = self.copy_triangle(self.u.from(at, at), len, triangle, row);
@@ -120,12 +124,65 @@ impl<T: Scalar> Triangular<T> {
                 if self.solve {
                     panel.solve(0, len, alpha);
                     unpack(x, rows, len, mr, from);
-                } else if x.rs == 1 {
-                    panel.multiply(len, alpha, x.at.cast_mut(), x.cs, rows);
                 } else {
-                    let to = from.add(len * mr);
-                    panel.multiply(len, alpha, to, mr as isize, mr);
-                    unpack(x, rows, len, mr, to);
+                    panel.multiply(len, alpha, x.at.cast_mut(), x.cs, rows);
+                }
+            }
+            space.give_back();
+        }
+    }
+
+    /// A product whose rows of X are contiguous in memory (upwards or downwards): memory then holds
+    /// the transpose, columns of it are copied as they are, and tiles write where they belong.
+    unsafe fn multiply_rows(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
+        let Kernel { mr, nr, .. } = *kernel;
+        let ld = len.next_multiple_of(mr);
+        let down = self.x.cs < 0;
+        // In memory's order, from the lowest address on.
+        let place = |j: usize| if down { len - 1 - j } else { j };
+        let (x, u) = (self.x.from(0, at + place(0)), self.u.from(at, at));
+        // SAFETY: the workspace has room for the triangle and some columns; only U's upper triangle
+        // is read.
+        unsafe {
+            let space = Workspace::take::<T>(ld * len + nr * len);
+            let triangle = space.ptr::<T>();
+            let columns = triangle.add(ld * len);
+            triangle.write_bytes(0, ld * len);
+            for j in 0..len {
+                for p in 0..j {
+                    *triangle.add(place(p) * ld + place(j)) = u.get(p, j);
+                }
+                let d = if self.unit { T::one() } else { u.get(j, j) };
+                *triangle.add(place(j) * ld + place(j)) = d;
+            }
+            for i in (0..self.r).step_by(nr) {
+                let cols = (self.r - i).min(nr);
+                for c in 0..cols {
+                    let from = x.ptr(i + c, 0);
+                    columns.add(c * len).copy_from_nonoverlapping(from, len);
+                }
+                for row in (0..len).step_by(mr) {
+                    let rows = (len - row).min(mr);
+                    let (from, to) = if down { (row, len) } else { (0, row + rows) };
+                    let tile = Tile {
+                        k: to - from,
+                        a: triangle.add(from * ld + row),
+                        a_step: ld as isize,
+                        a_padded: true,
+                        b: columns.add(from),
+                        b_step: 1,
+                        b_col: len as isize,
+                        conj_a: false,
+                        conj_b: false,
+                        c: x.ptr(i, 0).cast_mut().add(row),
+                        ldc: x.rs,
+                        rows,
+                        cols,
+                        alpha,
+                        beta: T::zero(),
+                        keep: Keep::All,
+                    };
+                    (kernel.tile)(&tile);
                 }
             }
             space.give_back();
