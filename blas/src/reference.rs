@@ -21,7 +21,7 @@ pub(crate) const ZERO: Entry = Entry {
 };
 
 impl Entry {
-    fn of(re: f64, im: f64) -> Entry {
+    pub(crate) fn of(re: f64, im: f64) -> Entry {
         Entry {
             re: re.into(),
             im: im.into(),
@@ -147,13 +147,6 @@ impl Dense {
 
     pub(crate) fn is_complex(&self) -> bool {
         self.complex
-    }
-
-    /// One added to each element.
-    pub(crate) fn plus_one(&self) -> Dense {
-        self.like(self.m, self.n, |b, i, j| {
-            self.at(b, i, j).plus(Entry::of(1.0, 0.0))
-        })
     }
 
     pub(crate) fn t(&self) -> Dense {

@@ -30,7 +30,7 @@ pub enum Kind {
     Special,
     /// A load reads another operand of the same kind: a buffer, or what is staged in shared memory.
     Operand,
-    /// A sum is made before the product that belongs into it: an epilogue in the wrong order.
+    /// A sum is made before the product with a parameter that belongs into it: an epilogue in the wrong order.
     Order,
 }
 
@@ -223,10 +223,10 @@ impl Pass for Expressions {
                 _ => plain(b),
             },
             (Kind::Order, Expr::Binary(BinOp::Add, x, y)) if ty.scalar.is_float() => {
-                match map.old.expr(*x) {
-                    Expr::Binary(BinOp::Mul, p, q) if self.at.is_next() => {
-                        let sum = b.add(map.get(*p), map.get(*y));
-                        b.mul(sum, map.get(*q))
+                match scaled(map.old, *x) {
+                    Some((x, by)) if self.at.is_next() => {
+                        let sum = b.add(map.get(x), map.get(*y));
+                        b.mul(sum, map.get(by))
                     }
                     _ => plain(b),
                 }
@@ -313,6 +313,24 @@ impl Pass for Expressions {
     }
 }
 
+/// The factors of a product with a parameter, which comes second.
+fn scaled(kernel: &Kernel, v: Value) -> Option<(Value, Value)> {
+    let Expr::Binary(BinOp::Mul, x, y) = *kernel.expr(v) else {
+        return None;
+    };
+    let parameter = |mut v: Value| {
+        while let Expr::Splat(x) | Expr::Cast(x, _) = *kernel.expr(v) {
+            v = x;
+        }
+        matches!(kernel.expr(v), Expr::Param(_))
+    };
+    match (parameter(x), parameter(y)) {
+        (_, true) => Some((x, y)),
+        (true, false) => Some((y, x)),
+        _ => None,
+    }
+}
+
 /// The next operand of the same kind, if there is another one.
 fn twin(kernel: &Kernel, place: Place) -> Option<Place> {
     let kinds = |id: usize| match place {
@@ -388,10 +406,25 @@ mod tests {
     use super::*;
     use crate::table;
     use suanzi_backends::DeviceKind;
+    use suanzi_codegen::ir::Builtin;
 
     fn kernel(op: &str, dtype: Scalar) -> Kernel {
         let row = table::row(op).unwrap();
         suanzi_ops::kernel_for(row, dtype, DeviceKind::Gpu).unwrap()
+    }
+
+    /// `y = alpha · x + y`, element by element.
+    fn epilogue(dtype: Scalar) -> Kernel {
+        let mut b = Builder::new("epilogue", [64, 1, 1]);
+        let x = b.buffer("x", dtype, Access::Read);
+        let y = b.buffer("y", dtype, Access::ReadWrite);
+        let alpha = b.scalar("alpha", dtype);
+        let at = b.builtin(Builtin::GlobalId(0));
+        let (vx, vy) = (b.load(x, at, 1, false), b.load(y, at, 1, false));
+        let product = b.mul(vx, alpha);
+        let sum = b.add(product, vy);
+        b.store(y, at, sum, false);
+        b.finish().unwrap()
     }
 
     #[test]
@@ -405,8 +438,12 @@ mod tests {
                 ("shift_right_arithmetic", Scalar::I32),
                 ("add", Scalar::Bf16),
                 ("logsumexp", Scalar::F64),
+                ("", Scalar::F32),
             ] {
-                let kernel = kernel(op, dtype);
+                let kernel = match op {
+                    "" => epilogue(dtype),
+                    op => kernel(op, dtype),
+                };
                 for site in 0..40 {
                     if let Some(mutant) = (Mutation { kind, site }).apply(&kernel) {
                         assert_ne!(mutant, kernel);

@@ -412,7 +412,7 @@ fn reduce_operand(case: &Case, row: &Row, op: &Reduce, rng: &mut Rng) -> Operand
         }
         (Input::Special | Input::Random, _) if scales && modes[j].scale != 0 => {
             let size = values::moderate(dtype, rng);
-            signed(j, values::scaled(dtype, size, modes[j].scale))
+            signed(j, values::scaled(op.domain, dtype, size, modes[j].scale))
         }
         (Input::Special | Input::Random, _) => match values::random(op.domain, dtype, 0, rng) {
             // NaN in every second row would hide what else is wrong.

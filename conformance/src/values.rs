@@ -259,7 +259,7 @@ fn neighbours(dtype: Scalar, value: f64) -> [u64; 3] {
 pub fn random(domain: Domain, dtype: Scalar, i: usize, rng: &mut Rng) -> u64 {
     let wild = match domain {
         Domain::Shift if i == 1 => false,
-        Domain::NearOne | Domain::Moderate if dtype.is_float() => false,
+        Domain::NearOne | Domain::Moderate | Domain::AnyScale if dtype.is_float() => false,
         Domain::Within(_) if dtype.is_float() => rng.one_in(8) && rng.one_in(2),
         _ => dtype != Scalar::Bool && rng.one_in(2),
     };
@@ -372,10 +372,14 @@ pub fn moderate(dtype: Scalar, rng: &mut Rng) -> u64 {
     Num::Int(rng.below(128) as i128 + low).to_bits(dtype)
 }
 
-/// A number made small (`way` is -1) or large (1), but neither denormal nor so large that squares
-/// overflow in f32.
-pub fn scaled(dtype: Scalar, bits: u64, way: i32) -> u64 {
-    let by = if dtype == Scalar::F16 { 8 } else { 24 };
+/// A number made small (`way` is -1) or large (1), but neither denormal nor, unless the domain is for
+/// that, so large that squares overflow in f32.
+pub fn scaled(domain: Domain, dtype: Scalar, bits: u64, way: i32) -> u64 {
+    let by = match (domain, dtype) {
+        (_, Scalar::F16) => 8,
+        (Domain::AnyScale, _) => 3 << (dtype.float_format().0 - 3),
+        _ => 24,
+    };
     let value = Num::from_bits(dtype, bits).float();
     Num::Float(value * 2f64.powi(way * by)).to_bits(dtype)
 }

@@ -13,6 +13,8 @@ routines! {
     "blas_gemmt", "As gemm, one triangle of C.", SINGLE_DOUBLE, &[
             "9x5@T:5x9:moderate,T:9x9:moderate,alpha=0.5,beta=2,uplo=l,x=moderate",
             "9x5x2@T:5x9x2:moderate,T:9x9x2:moderate,alpha=0.5;1,beta=2;-1,uplo=u,x=moderate",
+            "131x5@T:5x131:moderate,T:131x131:moderate,alpha=0.5,beta=2,uplo=l,x=moderate",
+            "67x5x2@T:5x67x2:moderate,T:67x67x2:moderate,alpha=0.5;1,beta=2;-1,uplo=u,x=moderate",
             "5x4@T:4x6,T:5x6,uplo=u",
         ],
         |x, c| blas::gemmt(x.uplo, x.alpha, x.a("ta")?, x.b("tb")?, x.beta, c),
@@ -67,6 +69,9 @@ const GEMM: &[&str] = &[
     "9x13x2@T:17x9x2:moderate,T:13x17x2:moderate,ta=t,tb=h,x=moderate,order=crr",
     "3x8x9x2@T:3x9x6x2:moderate,T:3x8x6x2:moderate,tb=n,beta=-1,x=moderate,order=rrc",
     "33x40x2@T:40x65x2:moderate,T:33x65x2:moderate,x=moderate",
+    // Whole tiles of every configuration, and their edges.
+    "129x9@T:9x131:moderate,T:129x131:moderate,alpha=-1.5,beta=0.25,x=moderate",
+    "67x5x2@T:5x131x2:moderate,T:67x131x2:moderate,alpha=0.5;-1,beta=0.25;2,x=moderate,order=ccc",
     "12x0@T:0x32,T:12x32:moderate,beta=-1",
     "0x4@T:4x3,T:0x3,beta=1",
     "3x4@T:4x3,T:4x3",
@@ -80,6 +85,8 @@ const BESIDE: &[&str] = &[
     "6x6x2@T:6x5x2:moderate,T:6x5x2:moderate,alpha=1;2,beta=1;-1,uplo=l,side=l,x=moderate",
     "6x6x2@T:5x6x2:moderate,T:5x6x2:moderate,beta=1,uplo=u,side=r,x=moderate,order=ccc",
     "2x6x6x2@T:2x5x6x2:moderate,T:2x5x6x2:moderate,beta=1,uplo=l,side=r,x=moderate",
+    "131x131@T:131x67:moderate,T:131x67:moderate,alpha=0.5,beta=2,uplo=l,side=l,x=moderate",
+    "67x67x2@T:67x5x2:moderate,T:67x5x2:moderate,alpha=1;2,beta=1;-1,uplo=u,side=l,x=moderate",
     "5x6@T:6x3,T:5x3",
 ];
 
@@ -91,6 +98,8 @@ const RANK_K: &[&str] = &[
     "17x5x2@T:17x17x2:moderate,alpha=1;-1,beta=0.5;1,uplo=u,x=moderate,order=cc",
     "4x0x2@T:4x4x2:moderate,alpha=2,beta=0.5,uplo=u",
     "2x7x5@T:2x7x7:moderate,beta=1,uplo=u,x=moderate",
+    "131x5@T:131x131:moderate,alpha=0.5,beta=2,uplo=l,x=moderate",
+    "67x5x2@T:67x67x2:moderate,alpha=1;-1,beta=0.5;1,uplo=u,x=moderate",
     "7x5@T:6x6",
 ];
 
@@ -99,6 +108,8 @@ const RANK_2K: &[&str] = &[
     "33x9@T:33x9:moderate,T:33x33:moderate,alpha=-1,beta=1,uplo=u,x=moderate,order=crc",
     "7x5x2@T:7x5x2:moderate,T:7x7x2:moderate,alpha=0.5;2,beta=2,uplo=l,x=moderate",
     "17x5x2@T:17x5x2:moderate,T:17x17x2:moderate,alpha=1;-1,beta=0.5,uplo=u,x=moderate,order=ccc",
+    "131x5@T:131x5:moderate,T:131x131:moderate,alpha=0.5,beta=2,uplo=l,x=moderate",
+    "67x5x2@T:67x5x2:moderate,T:67x67x2:moderate,alpha=0.5;2,beta=2,uplo=u,x=moderate",
     "7x5@T:7x4,T:7x7",
 ];
 

@@ -3,13 +3,13 @@
 
 use super::{Example, FLOATS, Given, SINGLE_DOUBLE, routines};
 use crate::matrix::{Diag, Form, Matrix, Operand};
-use crate::reference::Dense;
+use crate::reference::{Dense, Entry, ZERO, sum};
 use crate::{Result, level1, level2};
 use num_complex::Complex64;
 use suanzi_codegen::ir::CastMode;
 use suanzi_ops::table::call::{Array, Call};
 use suanzi_ops::table::{Kind, Limit, Row};
-use suanzi_ops::{Num, Tensor};
+use suanzi_ops::{Num, Tensor, ops};
 
 routines! {
     "blas_gemv", "y = alpha · A · x + beta · y.", FLOATS, GEMV,
@@ -96,8 +96,7 @@ routines! {
         ],
         |x, _| level1::scal(x.alpha, &x.vector(0)?),
         |g: &Given| {
-            let nothing = g.dense(0).like(1, 1, |_, _, _| ZERO);
-            g.product(g.dense(0), nothing.plus_one(), None)
+            g.product(g.dense(0), g.dense(0).like(1, 1, |_, _, _| one()), None)
         };
     "blas_axpby", "y = alpha · x + beta · y.", FLOATS, &[
             "9x1@T:9x1:moderate,alpha=-2,beta=1,x=moderate",
@@ -110,7 +109,7 @@ routines! {
             "9x1@T:8x1,alpha=3",
         ],
         |x, _| level1::axpby(x.alpha, &x.vector(0)?, x.beta, &x.vector(1)?),
-        |g: &Given| g.product(g.dense(0), g.dense(0).like(1, 1, |_, _, _| ZERO).plus_one(), None);
+        |g: &Given| g.product(g.dense(0), g.dense(0).like(1, 1, |_, _, _| one()), None);
     "blas_dot", "Σ x · y.", FLOATS, DOT,
         |x, c| number(level1::dot(&x.vector(0)?, &x.vector(1)?)?, c),
         |g: &Given| g.product(g.dense(0).t(), g.dense(1), None);
@@ -137,19 +136,35 @@ routines! {
                 best.0 as f64
             })
         };
-    "blas_rot", "x = c · x + s · y, and y = c · y - conj(s) · x, which is what is compared.", SINGLE_DOUBLE, &[
-            "9x1@T:9x1:moderate,alpha=0.75,beta=-2,x=moderate",
-            "70x1x2@T:70x1x2:moderate,alpha=0.5,beta=1;-1,x=moderate,order=bw",
+    "blas_rot", "x, y = c · x + s · y, c · y - conj(s) · x.", SINGLE_DOUBLE, &[
+            "9x1@T:9x1:moderate,T:9x2,alpha=0.75,beta=-2,x=moderate",
+            "70x1x2@T:70x1x2:moderate,T:70x2x2,alpha=0.5,beta=1;-1,x=moderate,order=bw",
+            "2x9x1@T:2x9x1:moderate,T:2x9x2,alpha=0.75,beta=-2,x=moderate",
+            "9x1@T:8x1,T:9x2",
         ],
-        |x, _| level1::rot(&x.vector(0)?, &x.vector(1)?, x.alpha.re, x.beta),
+        |x, xy| {
+            level1::rot(&x.vector(0)?, &x.vector(1)?, x.alpha.re, x.beta)?;
+            both(x, xy)
+        },
         |g: &Given| {
-            let one = || g.dense(0).like(1, 1, |_, _, _| ZERO).plus_one();
             let c = Complex64::from(g.alpha.re);
-            g.summed(&[(c, g.dense(1), one()), (-g.beta.conj(), g.dense(0), one())])
+            g.pair([[c, g.beta], [-g.beta.conj(), c]])
         };
+    "blas_rotm", "x, y = alpha · x - 2 · y, 3 · x + beta · y.", SINGLE_DOUBLE, &[
+            "9x1@T:9x1:moderate,T:9x2,alpha=0.75,beta=-2,x=moderate",
+            "70x1@T:70x1:moderate,T:70x2,alpha=0.5,beta=1,x=moderate,order=bw",
+            "9x1@T:8x1,T:9x2",
+        ],
+        |x, xy| {
+            level1::rotm(&x.vector(0)?, &x.vector(1)?, [[x.alpha.re, -2.0], [3.0, x.beta.re]])?;
+            both(x, xy)
+        },
+        |g: &Given| g.pair([[g.alpha, Complex64::from(-2.0)], [Complex64::from(3.0), g.beta]]);
 }
 
-const ZERO: crate::reference::Entry = crate::reference::ZERO;
+fn one() -> Entry {
+    Entry::of(1.0, 0.0)
+}
 
 const GEMV: &[&str] = &[
     "5x3@T:3x1:moderate,T:5x1:moderate,alpha=0.5,beta=2,x=moderate",
@@ -301,6 +316,13 @@ fn packed_of(g: &Given<'_>) -> Option<Dense> {
     }))
 }
 
+/// The first two operands, vectors, as the columns of a matrix.
+fn both(x: &Example<'_>, xy: &Matrix) -> Result<()> {
+    let vectors = [x.vector(0)?, x.vector(1)?].map(|v| v.tensor().clone());
+    let columns = xy.nb() as i64 + 1;
+    ops::stack(&vectors, columns)?.expr().eval_into(xy.tensor())
+}
+
 /// A number into a matrix of one element; a real one into the first of two parts.
 fn number(result: Tensor, c: &Matrix) -> Result<()> {
     let value = result.expr().cast(c.dtype(), CastMode::Saturate).eval()?;
@@ -321,13 +343,19 @@ fn number(result: Tensor, c: &Matrix) -> Result<()> {
 }
 
 impl Given<'_> {
-    /// Terms without what is added to.
-    fn summed(&self, terms: &[crate::reference::Term]) -> Option<Vec<Array>> {
+    /// What two vectors become by a matrix of two by two, as columns.
+    fn pair(&self, h: [[Complex64; 2]; 2]) -> Option<Vec<Array>> {
+        let (x, y) = (self.dense(0), self.dense(1));
+        let as_column = |j| x.like(1, 2, |_, _, i| if i == j { one() } else { ZERO });
         let c = self.dense(self.x.len() - 1);
+        let terms = [
+            (h[0][0], x.clone(), as_column(0)),
+            (h[0][1], y.clone(), as_column(0)),
+            (h[1][0], x.clone(), as_column(1)),
+            (h[1][1], y, as_column(1)),
+        ];
         let none = (Complex64::ZERO, &c);
-        Some(vec![
-            crate::reference::sum(terms, none, None, false)?.array(self.x.last()?),
-        ])
+        Some(vec![sum(&terms, none, None, false)?.array(self.x.last()?)])
     }
 
     /// A number from all parts of the first operand.

@@ -34,6 +34,8 @@ pub const ROWS: &[&Row] = &[
                 "13x9@T:9x35:moderate,T:13x35,alpha=1,beta=0,x=moderate",
                 "2x24x9@T:9x33:moderate,T:2x24x33:moderate,alpha=1,beta=1,x=moderate",
                 "33x8@T:8x65:moderate,T:1x65:moderate,alpha=0,beta=1,x=moderate",
+                // Whole tiles of every configuration, and their edges.
+                "129x9@T:9x131:moderate,T:129x131:moderate,alpha=-1.5,beta=0.25,x=moderate",
                 "12x0@T:0x32,T:12x32:moderate,alpha=1,beta=-1",
                 "0x4@T:4x3,T:0x3,alpha=1,beta=1",
                 "3x4@T:4x3,T:4x3,alpha=1,beta=1",

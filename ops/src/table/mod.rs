@@ -248,6 +248,9 @@ pub enum Domain {
     NearOne,
     /// Magnitudes up to 2^10, so that sums stay finite in whatever order.
     Moderate,
+    /// As `Moderate`, and of reductions whole rows near either end of the dtype's range: for what neither
+    /// overflows nor underflows on the way.
+    AnyScale,
     /// The second input lies in `-1..=width+1`: shift amounts.
     Shift,
     /// The second input lies below the third, mostly: bounds.

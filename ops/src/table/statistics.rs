@@ -40,6 +40,7 @@ pub const ROWS: &[&Row] = &[
             }),
             reference: |_, xs| Num::Float(norm(xs)),
             scale: Some(|_, xs| norm(xs)),
+            domain: Domain::AnyScale,
             ..SUM
         }),
         limit: |_| Limit::Sum(16.0),
