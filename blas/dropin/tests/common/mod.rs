@@ -1,6 +1,11 @@
 //! The library under test, loaded as programs load it, and references in plain loops.
 #![allow(dead_code)] // each test uses its part
 
+pub mod model;
+pub mod routines;
+pub mod storage;
+pub mod vectors;
+
 use libloading::Library;
 use num_complex::Complex;
 use std::path::{Path, PathBuf};
@@ -56,24 +61,35 @@ pub fn symbol<F: Copy>(name: &str) -> F {
 pub trait Element: Copy + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     const LETTER: char;
     const EPS: f64;
+    type Real: Copy + std::fmt::Debug;
+    /// How a scalar is passed in C: complex ones by address.
+    type ByValue;
+    fn by_value(x: &Self) -> Self::ByValue;
+    fn real(x: f64) -> Self::Real;
+    fn widen(x: Self::Real) -> f64;
     fn of(c: C) -> Self;
     fn c(self) -> C;
 }
 macro_rules! elements {
-    ($($t:ty, $letter:literal, $eps:expr, |$c:ident| $of:expr, |$x:ident| $to:expr;)*) => {$(
+    ($($t:ty, $letter:literal, $real:ident, $by_value:ty, |$s:ident| $scalar:expr, |$c:ident| $of:expr, |$x:ident| $to:expr;)*) => {$(
         impl Element for $t {
             const LETTER: char = $letter;
-            const EPS: f64 = $eps;
+            const EPS: f64 = $real::EPSILON as f64;
+            type Real = $real;
+            type ByValue = $by_value;
+            fn by_value($s: &Self) -> $by_value { $scalar }
+            fn real(x: f64) -> $real { x as $real }
+            fn widen(x: $real) -> f64 { x.into() }
             fn of($c: C) -> Self { $of }
             fn c(self) -> C { let $x = self; $to }
         }
     )*};
 }
 elements! {
-    f32, 's', f32::EPSILON as f64, |c| c.re as f32, |x| C::new(x.into(), 0.0);
-    f64, 'd', f64::EPSILON, |c| c.re, |x| C::new(x, 0.0);
-    Complex<f32>, 'c', f32::EPSILON as f64, |c| Complex::new(c.re as f32, c.im as f32), |x| C::new(x.re.into(), x.im.into());
-    Complex<f64>, 'z', f64::EPSILON, |c| c, |x| x;
+    f32, 's', f32, f32, |s| *s, |c| c.re as f32, |x| C::new(x.into(), 0.0);
+    f64, 'd', f64, f64, |s| *s, |c| c.re, |x| C::new(x, 0.0);
+    Complex<f32>, 'c', f32, *const Self, |s| s, |c| Complex::new(c.re as f32, c.im as f32), |x| C::new(x.re.into(), x.im.into());
+    Complex<f64>, 'z', f64, *const Self, |s| s, |c| c, |x| x;
 }
 
 /// Numbers in (-1, 1), the same for the same seed.
