@@ -1,24 +1,24 @@
 //! The one place where a call is sent to where it is computed. Each exported routine has an
-//! [`Entry`]; after its arguments were checked it asks [`place`] with its sizes. The entries count
-//! where calls went, and print that at exit when asked.
+//! [`Entry`]; after its arguments were checked it hands [`compute`] its sizes and both ways to do it.
+//! The entries count where calls went, and print that at exit when asked.
 //!
-//! The environment, read once:
+//! What is asked for is read once, from the environment or from the file that `SUANZI_BLAS_CONFIG`
+//! names, whose lines are `NAME = value`; the environment counts first:
 //!
-//! - `SUANZI_BLAS=device|host|auto` (`auto`): where to compute. There is no device path in this
-//!   build, so `device` warns once and the host computes.
+//! - `SUANZI_BLAS=device|host|auto` (`auto`): where to compute. `device` sends there whatever it can
+//!   do; `auto` only large products of level 3, and only to a device that is named: vectors are moved
+//!   to a device in more time than they are added in here.
+//! - `SUANZI_BLAS_DEVICE=opencl:0`: which device, as `suanzi devices` names it. For `device` it may be
+//!   left out, which takes the one that the library would take by default.
+//! - `SUANZI_BLAS_LEAST=N` (2^30): the least m·n·k that `auto` sends to the device.
 //! - `SUANZI_BLAS_COUNT=1`: count calls per routine, and print the counts at exit.
 //! - `SUANZI_BLAS_TRACE=1`: print each call with its sizes.
 
+use crate::device;
 use crate::error::say;
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, Ordering};
-
-/// Where a call is computed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// On this machine's processors.
-    Host,
-}
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use suanzi_backends::Context;
 
 /// A routine in one type: its name, and how often it was computed where.
 pub struct Entry {
@@ -47,10 +47,8 @@ impl Entry {
         }
     }
 
-    fn count(&'static self, place: Place) {
-        let counter = match place {
-            Place::Host => &self.host,
-        };
+    fn count(&'static self, on_device: bool) {
+        let counter = if on_device { &self.device } else { &self.host };
         counter.fetch_add(1, Ordering::Relaxed);
         if !self.listed.swap(true, Ordering::Relaxed) {
             let own = std::ptr::from_ref(self).cast_mut();
@@ -64,59 +62,132 @@ impl Entry {
     }
 }
 
-/// What the environment asks for, as bits; 0 before it was read.
-static WISHES: AtomicU8 = AtomicU8::new(0);
-const READ: u8 = 1;
-const COUNT: u8 = 2;
-const TRACE: u8 = 4;
+/// What is asked for.
+struct Wishes {
+    /// The least m·n·k that goes to the device; `None`: nothing does.
+    least: Option<u128>,
+    count: bool,
+    trace: bool,
+}
 
-/// Where to compute the routine of `entry`, with up to three sizes (0 where unused).
+/// Nothing is asked for but the host: the short way.
+static PLAIN: AtomicBool = AtomicBool::new(false);
+static WISHES: OnceLock<Wishes> = OnceLock::new();
+
+/// Computes the routine of `entry`, with up to three sizes (0 where unused), on the device if that is
+/// asked for and succeeds, else on the host.
 #[inline(always)]
-pub fn place(entry: &'static Entry, sizes: [usize; 3]) -> Place {
-    if WISHES.load(Ordering::Relaxed) != READ {
-        watched(entry, sizes[0], sizes[1], sizes[2]);
+pub fn compute<R>(
+    entry: &'static Entry,
+    sizes: [usize; 3],
+    device: impl FnOnce(&Context) -> device::Result<R>,
+    host: impl FnOnce() -> R,
+) -> R {
+    compute_if(true, entry, sizes, device, host)
+}
+
+/// The same, on the host unless the device can do it.
+#[inline(always)]
+pub fn compute_if<R>(
+    can: bool,
+    entry: &'static Entry,
+    sizes: [usize; 3],
+    device: impl FnOnce(&Context) -> device::Result<R>,
+    host: impl FnOnce() -> R,
+) -> R {
+    if !PLAIN.load(Ordering::Relaxed)
+        && let Some(result) = elsewhere(can, entry, sizes, device)
+    {
+        return result;
     }
-    Place::Host
+    host()
 }
 
 #[cold]
 #[inline(never)]
-fn watched(entry: &'static Entry, m: usize, n: usize, k: usize) {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| WISHES.store(wishes(), Ordering::Relaxed));
-    let wishes = WISHES.load(Ordering::Relaxed);
-    if wishes & COUNT != 0 {
-        entry.count(Place::Host);
+fn elsewhere<R>(
+    can: bool,
+    entry: &'static Entry,
+    sizes: [usize; 3],
+    device: impl FnOnce(&Context) -> device::Result<R>,
+) -> Option<R> {
+    let wishes = WISHES.get_or_init(wishes);
+    let work = sizes.iter().map(|&s| s as u128).product::<u128>();
+    let result = match wishes.least {
+        Some(least) if can && work >= least => device::attempt(entry.name, device),
+        _ => None,
+    };
+    if wishes.count {
+        entry.count(result.is_some());
     }
-    if wishes & TRACE != 0 {
-        say(&format!(
-            "suanzi-blas: {} {m} {n} {k} on the host\n",
-            entry.name
-        ));
+    if wishes.trace {
+        let ([m, n, k], name) = (sizes, entry.name);
+        let place = if result.is_some() { "device" } else { "host" };
+        say(&format!("suanzi-blas: {name} {m} {n} {k} on the {place}\n"));
     }
+    result
 }
 
-fn wishes() -> u8 {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty() && v != "0");
-    match std::env::var("SUANZI_BLAS").as_deref() {
-        Err(_) | Ok("" | "auto" | "host") => {}
-        Ok("device") => say("suanzi-blas: this build has no device path; the host computes\n"),
-        Ok(other) => {
-            say(&format!(
-                "suanzi-blas: SUANZI_BLAS={other} is not device, host or auto\n"
-            ));
+/// A setting: of the environment, else of the file.
+pub fn setting(name: &str) -> Option<String> {
+    static FILE: OnceLock<String> = OnceLock::new();
+    let given = std::env::var(name).ok().or_else(|| {
+        let file = FILE.get_or_init(|| {
+            let Some(path) = std::env::var_os("SUANZI_BLAS_CONFIG") else {
+                return String::new();
+            };
+            std::fs::read_to_string(&path).unwrap_or_else(|error| {
+                say(&format!("suanzi-blas: {}: {error}\n", path.display()));
+                String::new()
+            })
+        });
+        let lines = file.lines().filter_map(|line| line.split_once('='));
+        let found = lines.filter(|(key, _)| key.trim() == name).last();
+        found.map(|(_, value)| value.trim().to_string())
+    });
+    given.filter(|value| !value.is_empty())
+}
+
+fn wishes() -> Wishes {
+    let is_set = |name: &str| setting(name).is_some_and(|v| v != "0");
+    let least = match setting("SUANZI_BLAS").as_deref() {
+        Some("device") => Some(0),
+        Some("host") => None,
+        other => {
+            if let Some(other) = other.filter(|&o| o != "auto") {
+                say(&format!(
+                    "suanzi-blas: SUANZI_BLAS={other} is not device, host or auto\n"
+                ));
+            }
+            let named = setting("SUANZI_BLAS_DEVICE").is_some();
+            named.then(|| least_work().max(1))
         }
-    }
-    let mut wishes = READ;
-    if is_set("SUANZI_BLAS_TRACE") {
-        wishes |= TRACE;
-    }
-    if is_set("SUANZI_BLAS_COUNT") {
-        wishes |= COUNT;
+    };
+    let wishes = Wishes {
+        least,
+        count: is_set("SUANZI_BLAS_COUNT"),
+        trace: is_set("SUANZI_BLAS_TRACE"),
+    };
+    if wishes.count {
         // SAFETY: the function only reads and prints, and this library is never unloaded.
         unsafe { libc::atexit(print_counts) };
     }
+    let plain = wishes.least.is_none() && !wishes.count && !wishes.trace;
+    PLAIN.store(plain, Ordering::Relaxed);
     wishes
+}
+
+/// The least m·n·k for which copying pays.
+fn least_work() -> u128 {
+    let Some(text) = setting("SUANZI_BLAS_LEAST") else {
+        return 1 << 30;
+    };
+    text.parse().unwrap_or_else(|_| {
+        say(&format!(
+            "suanzi-blas: SUANZI_BLAS_LEAST={text} is not a number\n"
+        ));
+        1 << 30
+    })
 }
 
 extern "C" fn print_counts() {

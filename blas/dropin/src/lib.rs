@@ -16,6 +16,7 @@
 #![allow(clippy::too_many_arguments, clippy::needless_range_loop)]
 
 mod args;
+mod device;
 mod dispatch;
 mod error;
 mod exports;

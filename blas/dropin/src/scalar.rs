@@ -9,7 +9,7 @@ use std::iter::Sum;
 use std::ops::Neg;
 
 /// `f32` or `f64`.
-pub trait Real: Float + Scalar<Real = Self> + Simd {
+pub trait Real: Float + Scalar<Real = Self> + Simd + suanzi_ops::Element {
     /// In `f64`, exactly.
     fn wide(self) -> f64;
 }

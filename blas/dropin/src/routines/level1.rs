@@ -1,20 +1,27 @@
 //! Level 1: there are no wrong arguments; `n` below 1 means nothing to do.
 
 use crate::Int;
-use crate::dispatch::{Entry, Place, place};
+use crate::dispatch::{Entry, compute_if};
 use crate::scalar::{Real, Scalar};
-use crate::{level1, rotations};
+use crate::{device, level1, rotations};
 use num_traits::Zero;
+use suanzi_backends::Context;
 
-/// Asks where to compute on vectors of `n` elements; `n` as a size, or nothing.
+/// Computes on vectors of `n` elements: `nothing` of none. Vectors that have an increment of 0, or one
+/// that is not positive where there is one vector, stay on the host.
 #[inline(always)]
-fn begin(entry: &'static Entry, n: Int) -> Option<usize> {
+fn compute<R>(
+    entry: &'static Entry,
+    (n, fits): (Int, bool),
+    nothing: R,
+    device: impl FnOnce(&Context, usize) -> device::Result<R>,
+    host: impl FnOnce(usize) -> R,
+) -> R {
     if n <= 0 {
-        return None;
+        return nothing;
     }
-    match place(entry, [n as usize, 0, 0]) {
-        Place::Host => Some(n as usize),
-    }
+    let n = n as usize;
+    compute_if(fits, entry, [n, 0, 0], |ctx| device(ctx, n), || host(n))
 }
 
 #[inline(always)]
@@ -27,10 +34,15 @@ pub unsafe fn axpy<T: Scalar>(
     y: *mut T,
     incy: Int,
 ) {
-    if let Some(n) = begin(e, n) {
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        (),
         // SAFETY: the caller's promise.
-        unsafe { level1::axpy(n, alpha, x, incx, y, incy) }
-    }
+        |ctx, n| unsafe { device::level1::axpy(ctx, n, alpha, (x, incx), (y, incy)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::axpy(n, alpha, x, incx, y, incy) },
+    )
 }
 
 #[inline(always)]
@@ -42,10 +54,15 @@ pub unsafe fn copy<T: Scalar>(
     y: *mut T,
     incy: Int,
 ) {
-    if let Some(n) = begin(e, n) {
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        (),
         // SAFETY: the caller's promise.
-        unsafe { level1::copy(n, x, incx, y, incy) }
-    }
+        |ctx, n| unsafe { device::level1::copy(ctx, n, (x, incx), (y, incy)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::copy(n, x, incx, y, incy) },
+    )
 }
 
 #[inline(always)]
@@ -57,18 +74,28 @@ pub unsafe fn swap<T: Scalar>(
     y: *mut T,
     incy: Int,
 ) {
-    if let Some(n) = begin(e, n) {
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        (),
         // SAFETY: the caller's promise.
-        unsafe { level1::swap(n, x, incx, y, incy) }
-    }
+        |ctx, n| unsafe { device::level1::swap(ctx, n, (x, incx), (y, incy)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::swap(n, x, incx, y, incy) },
+    )
 }
 
 #[inline(always)]
 pub unsafe fn scal<T: Scalar>(e: &'static Entry, n: Int, alpha: T, x: *mut T, incx: Int) {
-    if let Some(n) = begin(e, n) {
+    compute(
+        e,
+        (n, incx > 0),
+        (),
         // SAFETY: the caller's promise.
-        unsafe { level1::scal(n, alpha, x, incx) }
-    }
+        |ctx, n| unsafe { device::level1::scal(ctx, n, alpha, (x, incx)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::scal(n, alpha, x, incx) },
+    )
 }
 
 #[inline(always)]
@@ -79,10 +106,15 @@ pub unsafe fn scal_real<T: Scalar>(
     x: *mut T,
     incx: Int,
 ) {
-    if let Some(n) = begin(e, n) {
+    compute(
+        e,
+        (n, incx > 0),
+        (),
         // SAFETY: the caller's promise.
-        unsafe { level1::scal_real(n, alpha, x, incx) }
-    }
+        |ctx, n| unsafe { device::level1::scal(ctx, n, T::real(alpha), (x, incx)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::scal_real(n, alpha, x, incx) },
+    )
 }
 
 #[inline(always)]
@@ -94,11 +126,15 @@ pub unsafe fn dotu<T: Scalar>(
     y: *const T,
     incy: Int,
 ) -> T {
-    match begin(e, n) {
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        T::zero(),
         // SAFETY: the caller's promise.
-        Some(n) => unsafe { level1::dot(n, x, incx, y, incy, false) },
-        None => T::zero(),
-    }
+        |ctx, n| unsafe { device::level1::dot(ctx, n, (x, incx), (y, incy), false) },
+        // SAFETY: the same.
+        |n| unsafe { level1::dot(n, x, incx, y, incy, false) },
+    )
 }
 
 #[inline(always)]
@@ -110,11 +146,15 @@ pub unsafe fn dotc<T: Scalar>(
     y: *const T,
     incy: Int,
 ) -> T {
-    match begin(e, n) {
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        T::zero(),
         // SAFETY: the caller's promise.
-        Some(n) => unsafe { level1::dot(n, x, incx, y, incy, true) },
-        None => T::zero(),
-    }
+        |ctx, n| unsafe { device::level1::dot(ctx, n, (x, incx), (y, incy), true) },
+        // SAFETY: the same.
+        |n| unsafe { level1::dot(n, x, incx, y, incy, true) },
+    )
 }
 
 /// The product of `f32` vectors in `f64`.
@@ -127,11 +167,15 @@ pub unsafe fn dsdot<T: Copy + Into<f64>>(
     y: *const T,
     incy: Int,
 ) -> f64 {
-    match begin(e, n) {
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        0.0,
         // SAFETY: the caller's promise.
-        Some(n) => unsafe { level1::dot_wide(n, 0.0, x, incx, y, incy) },
-        None => 0.0,
-    }
+        |ctx, n| unsafe { device::level1::dot_wide(ctx, n, (x, incx), (y, incy)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::dot_wide(n, 0.0, x, incx, y, incy) },
+    )
 }
 
 /// The same on top of `b`, rounded to `f32`.
@@ -145,39 +189,58 @@ pub unsafe fn sdsdot<T: Copy + Into<f64>>(
     y: *const T,
     incy: Int,
 ) -> f32 {
-    match begin(e, n) {
-        // SAFETY: the caller's promise.
-        Some(n) => unsafe { level1::dot_wide(n, b.into(), x, incx, y, incy) as f32 },
-        None => b,
-    }
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        b,
+        |ctx, n| {
+            // SAFETY: the caller's promise.
+            let sum = unsafe { device::level1::dot_wide(ctx, n, (x, incx), (y, incy)) }?;
+            Ok((f64::from(b) + sum) as f32)
+        },
+        // SAFETY: the same.
+        |n| unsafe { level1::dot_wide(n, b.into(), x, incx, y, incy) as f32 },
+    )
 }
 
 #[inline(always)]
 pub unsafe fn asum<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> T::Real {
-    match begin(e, n) {
+    compute(
+        e,
+        (n, incx > 0),
+        <T::Real as Zero>::zero(),
         // SAFETY: the caller's promise.
-        Some(n) => unsafe { level1::asum(n, x, incx) },
-        None => <T::Real as Zero>::zero(),
-    }
+        |ctx, n| unsafe { device::level1::asum(ctx, n, (x, incx)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::asum(n, x, incx) },
+    )
 }
 
 #[inline(always)]
 pub unsafe fn nrm2<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> T::Real {
-    match begin(e, n) {
+    compute(
+        e,
+        (n, incx > 0),
+        <T::Real as Zero>::zero(),
         // SAFETY: the caller's promise.
-        Some(n) => unsafe { level1::nrm2(n, x, incx) },
-        None => <T::Real as Zero>::zero(),
-    }
+        |ctx, n| unsafe { device::level1::nrm2(ctx, n, (x, incx)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::nrm2(n, x, incx) },
+    )
 }
 
 /// Counted from 1; 0 for nothing.
 #[inline(always)]
 pub unsafe fn iamax<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> usize {
-    match begin(e, n) {
+    compute(
+        e,
+        (n, incx > 0),
+        0,
         // SAFETY: the caller's promise.
-        Some(n) => unsafe { level1::iamax(n, x, incx) },
-        None => 0,
-    }
+        |ctx, n| unsafe { device::level1::iamax(ctx, n, (x, incx)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::iamax(n, x, incx) },
+    )
 }
 
 pub unsafe fn cabs1<T: Scalar>(_: &'static Entry, x: *const T) -> T::Real {
@@ -196,10 +259,15 @@ pub unsafe fn rot<T: Scalar>(
     c: T::Real,
     s: T::Real,
 ) {
-    if let Some(n) = begin(e, n) {
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        (),
         // SAFETY: the caller's promise.
-        unsafe { level1::rot(n, x, incx, y, incy, c, s) }
-    }
+        |ctx, n| unsafe { device::level1::rot(ctx, n, (x, incx), (y, incy), (c, s)) },
+        // SAFETY: the same.
+        |n| unsafe { level1::rot(n, x, incx, y, incy, c, s) },
+    )
 }
 
 #[inline(always)]
@@ -212,10 +280,18 @@ pub unsafe fn rotm<T: Real>(
     incy: Int,
     param: *const T,
 ) {
-    if let Some(n) = begin(e, n) {
-        // SAFETY: the caller's promise.
-        unsafe { level1::rotm(n, x, incx, y, incy, param) }
-    }
+    compute(
+        e,
+        (n, incx != 0 && incy != 0),
+        (),
+        // SAFETY: the caller's promise; there are five parameters.
+        |ctx, n| unsafe {
+            let param = param.cast::<[T; 5]>().read();
+            device::level1::rotm(ctx, n, (x, incx), (y, incy), param)
+        },
+        // SAFETY: the same.
+        |n| unsafe { level1::rotm(n, x, incx, y, incy, param) },
+    )
 }
 
 pub unsafe fn rotg<T: Real>(_: &'static Entry, a: *mut T, b: *mut T, c: *mut T, s: *mut T) {

@@ -3,17 +3,11 @@
 use super::least;
 use crate::Int;
 use crate::args::{Caller, Chosen, Diag, Op, Uplo};
-use crate::dispatch::{Place, place};
-use crate::level2;
+use crate::dispatch::compute;
 use crate::scalar::Scalar;
 use crate::storage::{Band, Dense, Format, Triangle, scaled};
+use crate::{device, level2};
 use std::mem::swap;
-
-/// Asks where to compute.
-#[inline(always)]
-fn begin(who: Caller, m: Int, n: Int) -> Place {
-    place(who.entry, [m as usize, n as usize, 0])
-}
 
 pub unsafe fn gemv<T: Scalar>(
     who: Caller,
@@ -46,9 +40,19 @@ pub unsafe fn gemv<T: Scalar>(
     }
     let (m, n, lda) = (m as usize, n as usize, lda as usize);
     let (lenx, leny) = if op.trans() { (m, n) } else { (n, m) };
-    match begin(who, m as Int, n as Int) {
+    compute(
+        who.entry,
+        [m, n, 0],
         // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
+        |ctx| unsafe {
+            let (x, y) = (Dense::new(lenx, x, incx), Dense::new(leny, y, incy));
+            let factors = (alpha, a, lda, x.ptr().cast_const());
+            device::level2::gemv(ctx, op, [m, n], factors, (beta, y.ptr()))?;
+            y.write_back();
+            Ok(())
+        },
+        // SAFETY: the same.
+        || unsafe {
             scaled(leny, beta, y, incy, |y| {
                 if !alpha.is_zero() {
                     let x = Dense::new(lenx, x, incx);
@@ -56,7 +60,7 @@ pub unsafe fn gemv<T: Scalar>(
                 }
             });
         },
-    }
+    );
     Some(())
 }
 
@@ -103,9 +107,19 @@ pub unsafe fn gbmv<T: Scalar>(
         ku: ku as usize,
         a,
     };
-    match begin(who, m as Int, n as Int) {
+    compute(
+        who.entry,
+        [m, n, 0],
         // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
+        |ctx| unsafe {
+            let (x, y) = (Dense::new(lenx, x, incx), Dense::new(leny, y, incy));
+            let factors = (alpha, band, x.ptr().cast_const());
+            device::level2::gbmv(ctx, op, n, factors, (beta, y.ptr()))?;
+            y.write_back();
+            Ok(())
+        },
+        // SAFETY: the same.
+        || unsafe {
             scaled(leny, beta, y, incy, |y| {
                 if !alpha.is_zero() {
                     let x = Dense::new(lenx, x, incx);
@@ -113,7 +127,7 @@ pub unsafe fn gbmv<T: Scalar>(
                 }
             });
         },
-    }
+    );
     Some(())
 }
 
@@ -149,24 +163,28 @@ unsafe fn symmetric<T: Scalar>(
         format,
         a: a.cast_mut(),
     };
-    match begin(who, n, n) {
+    let conj = who.row && T::COMPLEX;
+    compute(
+        who.entry,
+        [size, size, 0],
         // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
+        |ctx| unsafe {
+            let (x, y) = (Dense::new(size, x, incx), Dense::new(size, y, incy));
+            let factors = (alpha, triangle, x.ptr().cast_const());
+            device::level2::symv(ctx, conj, factors, (beta, y.ptr()))?;
+            y.write_back();
+            Ok(())
+        },
+        // SAFETY: the same.
+        || unsafe {
             scaled(size, beta, y, incy, |y| {
                 if !alpha.is_zero() {
                     let x = Dense::new(size, x, incx);
-                    level2::symv(
-                        T::COMPLEX,
-                        who.row && T::COMPLEX,
-                        alpha,
-                        triangle,
-                        x.ptr(),
-                        y,
-                    );
+                    level2::symv(T::COMPLEX, conj, alpha, triangle, x.ptr(), y);
                 }
             });
         },
-    }
+    );
     Some(())
 }
 
@@ -273,7 +291,7 @@ unsafe fn triangular<T: Scalar>(
     format: Format,
     a: *const T,
     (x, incx, at_x): (*mut T, Int, Int),
-    run: unsafe fn(Op, Diag, Triangle<T>, *mut T),
+    solve: bool,
 ) -> Option<()> {
     let mut uplo = who.choose(1, uplo)?;
     let mut op = who.choose(2, trans)?;
@@ -295,19 +313,31 @@ unsafe fn triangular<T: Scalar>(
         format,
         a: a.cast_mut(),
     };
-    match begin(who, n, n) {
+    compute(
+        who.entry,
+        [size, size, 0],
         // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
+        |ctx| unsafe {
             let x = Dense::new(size, x, incx);
-            run(op, diag, triangle, x.ptr());
+            device::level2::triangular(ctx, solve, (op, diag, triangle), x.ptr())?;
+            x.write_back();
+            Ok(())
+        },
+        // SAFETY: the same.
+        || unsafe {
+            let x = Dense::new(size, x, incx);
+            match solve {
+                true => level2::trsv(op, diag, triangle, x.ptr()),
+                false => level2::trmv(op, diag, triangle, x.ptr()),
+            }
             x.write_back();
         },
-    }
+    );
     Some(())
 }
 
 macro_rules! triangular {
-    ($($full:ident $band:ident $packed:ident $run:ident;)*) => {$(
+    ($($full:ident $band:ident $packed:ident $solve:literal;)*) => {$(
         pub unsafe fn $full<T: Scalar>(
             who: Caller,
             uplo: Chosen<Uplo>,
@@ -322,7 +352,7 @@ macro_rules! triangular {
             let own = [(6, lda >= least(n))];
             let format = Format::Full(lda as usize);
             // SAFETY: the caller's promise.
-            unsafe { triangular(who, (uplo, trans, diag), n, &own, format, a, (x, incx, 8), level2::$run) }
+            unsafe { triangular(who, (uplo, trans, diag), n, &own, format, a, (x, incx, 8), $solve) }
         }
 
         pub unsafe fn $band<T: Scalar>(
@@ -340,7 +370,7 @@ macro_rules! triangular {
             let own = [(5, k >= 0), (7, lda > k)];
             let format = Format::Band(lda as usize, k as usize);
             // SAFETY: the caller's promise.
-            unsafe { triangular(who, (uplo, trans, diag), n, &own, format, a, (x, incx, 9), level2::$run) }
+            unsafe { triangular(who, (uplo, trans, diag), n, &own, format, a, (x, incx, 9), $solve) }
         }
 
         pub unsafe fn $packed<T: Scalar>(
@@ -354,11 +384,11 @@ macro_rules! triangular {
             incx: Int,
         ) -> Option<()> {
             // SAFETY: the caller's promise.
-            unsafe { triangular(who, (uplo, trans, diag), n, &[], Format::Packed, ap, (x, incx, 7), level2::$run) }
+            unsafe { triangular(who, (uplo, trans, diag), n, &[], Format::Packed, ap, (x, incx, 7), $solve) }
         }
     )*};
 }
 triangular! {
-    trmv tbmv tpmv trmv;
-    trsv tbsv tpsv trsv;
+    trmv tbmv tpmv false;
+    trsv tbsv tpsv true;
 }

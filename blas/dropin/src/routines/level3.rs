@@ -3,16 +3,12 @@
 use super::least;
 use crate::Int;
 use crate::args::{Caller, Chosen, Diag, Op, Side, Uplo};
-use crate::dispatch::{Place, place};
+use crate::device;
+use crate::dispatch::compute;
 use crate::level3;
 use crate::operand::View;
 use crate::scalar::Scalar;
 use std::mem::swap;
-
-#[inline(always)]
-fn begin(who: Caller, m: Int, n: Int, k: Int) -> Place {
-    place(who.entry, [m as usize, n as usize, k as usize])
-}
 
 pub unsafe fn gemm<T: Scalar>(
     who: Caller,
@@ -49,26 +45,20 @@ pub unsafe fn gemm<T: Scalar>(
     if m == 0 || n == 0 || ((alpha.is_zero() || k == 0) && beta.is_one()) {
         return Some(());
     }
-    match begin(who, m, n, k) {
+    let sizes = [m, n, k].map(|x| x as usize);
+    let (a, b) = (
+        View::new(a, lda as usize, opa),
+        View::new(b, ldb as usize, opb),
+    );
+    let ([m, n, k], ldc) = (sizes, ldc as usize);
+    compute(
+        who.entry,
+        sizes,
         // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
-            let (a, b) = (
-                View::new(a, lda as usize, opa),
-                View::new(b, ldb as usize, opb),
-            );
-            level3::gemm(
-                m as usize,
-                n as usize,
-                k as usize,
-                alpha,
-                a,
-                b,
-                beta,
-                c,
-                ldc as usize,
-            );
-        },
-    }
+        |ctx| unsafe { device::level3::gemm(ctx, sizes, (alpha, a, b), (beta, c, ldc)) },
+        // SAFETY: the same.
+        || unsafe { level3::gemm(m, n, k, alpha, a, b, beta, c, ldc) },
+    );
     Some(())
 }
 
@@ -106,20 +96,22 @@ unsafe fn symmetric<T: Scalar>(
     if m == 0 || n == 0 || (alpha.is_zero() && beta.is_one()) {
         return Some(());
     }
-    match begin(who, m, n, order) {
-        // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
-            let (m, n, lda, ldb, ldc) = (
-                m as usize,
-                n as usize,
-                lda as usize,
-                ldb as usize,
-                ldc as usize,
-            );
-            let (a, b) = (View::new(a, lda, Op::N), View::new(b, ldb, Op::N));
-            level3::symm(herm, side, uplo, m, n, alpha, a, b, beta, c, ldc);
+    let [m, n, order, ldc] = [m, n, order, ldc].map(|x| x as usize);
+    let (a, b) = (
+        View::new(a, lda as usize, Op::N),
+        View::new(b, ldb as usize, Op::N),
+    );
+    compute(
+        who.entry,
+        [m, n, order],
+        |ctx| {
+            let (form, to) = ((herm, side, uplo), (beta, c, ldc));
+            // SAFETY: the arguments were checked, the rest is the caller's promise.
+            unsafe { device::level3::symm(ctx, form, [m, n], (alpha, a, b), to) }
         },
-    }
+        // SAFETY: the same.
+        || unsafe { level3::symm(herm, side, uplo, m, n, alpha, a, b, beta, c, ldc) },
+    );
     Some(())
 }
 
@@ -212,14 +204,19 @@ unsafe fn rank_k<T: Scalar>(
     if n == 0 || ((alpha.is_zero() || k == 0) && beta.is_one()) {
         return Some(());
     }
-    match begin(who, n, n, k) {
-        // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
-            let (n, k, ldc) = (n as usize, k as usize, ldc as usize);
-            let a = View::new(a, lda as usize, if trans { Op::T } else { Op::N });
-            level3::syrk(herm, uplo, trans, n, k, alpha, a, beta, c, ldc);
+    let [n, k, ldc] = [n, k, ldc].map(|x| x as usize);
+    let a = View::new(a, lda as usize, if trans { Op::T } else { Op::N });
+    compute(
+        who.entry,
+        [n, n, k],
+        |ctx| {
+            let (form, to) = ((herm, uplo, trans), (beta, c, ldc));
+            // SAFETY: the arguments were checked, the rest is the caller's promise.
+            unsafe { device::level3::update(ctx, form, [n, k], (alpha, a, None), to) }
         },
-    }
+        // SAFETY: the same.
+        || unsafe { level3::syrk(herm, uplo, trans, n, k, alpha, a, beta, c, ldc) },
+    );
     Some(())
 }
 
@@ -302,18 +299,23 @@ unsafe fn rank_2k<T: Scalar>(
     if n == 0 || ((alpha.is_zero() || k == 0) && beta.is_one()) {
         return Some(());
     }
-    match begin(who, n, n, k) {
-        // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
-            let (n, k, ldc) = (n as usize, k as usize, ldc as usize);
-            let op = if trans { Op::T } else { Op::N };
-            let (a, b) = (
-                View::new(a, lda as usize, op),
-                View::new(b, ldb as usize, op),
-            );
-            level3::syr2k(herm, uplo, trans, n, k, alpha, a, b, beta, c, ldc);
+    let [n, k, ldc] = [n, k, ldc].map(|x| x as usize);
+    let op = if trans { Op::T } else { Op::N };
+    let (a, b) = (
+        View::new(a, lda as usize, op),
+        View::new(b, ldb as usize, op),
+    );
+    compute(
+        who.entry,
+        [n, n, k],
+        |ctx| {
+            let (form, to) = ((herm, uplo, trans), (beta, c, ldc));
+            // SAFETY: the arguments were checked, the rest is the caller's promise.
+            unsafe { device::level3::update(ctx, form, [n, k], (alpha, a, Some(b)), to) }
         },
-    }
+        // SAFETY: the same.
+        || unsafe { level3::syr2k(herm, uplo, trans, n, k, alpha, a, b, beta, c, ldc) },
+    );
     Some(())
 }
 
@@ -410,14 +412,19 @@ unsafe fn triangular<T: Scalar>(
     if m == 0 || n == 0 {
         return Some(());
     }
-    match begin(who, m, n, order) {
-        // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
-            let a = View::new(a, lda as usize, op);
-            let (m, n, ldb) = (m as usize, n as usize, ldb as usize);
-            level3::triangular(solve, side, uplo, op.trans(), diag, m, n, alpha, a, b, ldb);
+    let [m, n, order, ldb] = [m, n, order, ldb].map(|x| x as usize);
+    let (a, trans) = (View::new(a, lda as usize, op), op.trans());
+    compute(
+        who.entry,
+        [m, n, order],
+        |ctx| {
+            let form = (solve, side, uplo, trans, diag);
+            // SAFETY: the arguments were checked, the rest is the caller's promise.
+            unsafe { device::level3::triangular(ctx, form, [m, n], (alpha, a), (b, ldb)) }
         },
-    }
+        // SAFETY: the same.
+        || unsafe { level3::triangular(solve, side, uplo, trans, diag, m, n, alpha, a, b, ldb) },
+    );
     Some(())
 }
 

@@ -3,17 +3,11 @@
 use super::least;
 use crate::Int;
 use crate::args::{Caller, Chosen, Uplo};
-use crate::dispatch::{Place, place};
-use crate::level2;
+use crate::dispatch::compute;
 use crate::scalar::Scalar;
 use crate::storage::{Dense, Format, Triangle};
+use crate::{device, level2};
 use std::mem::swap;
-
-/// Asks where to compute.
-#[inline(always)]
-fn begin(who: Caller, m: Int, n: Int) -> Place {
-    place(who.entry, [m as usize, n as usize, 0])
-}
 
 /// A += alpha·x·yᵀ, or alpha·x·yᴴ.
 #[inline(always)]
@@ -42,15 +36,23 @@ unsafe fn rank1<T: Scalar>(
     if m == 0 || n == 0 || alpha.is_zero() {
         return Some(());
     }
-    match begin(who, m, n) {
-        // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
-            let (m, n) = (m as usize, n as usize);
-            let x = Dense::conj(m, x.0, x.1, conj && who.row);
-            let y = Dense::conj(n, y.0, y.1, conj && !who.row);
-            level2::ger(m, n, alpha, x.ptr(), y.ptr(), a, lda as usize);
-        },
-    }
+    let [m, n, lda] = [m, n, lda].map(|x| x as usize);
+    // SAFETY: the arguments were checked, the rest is the caller's promise.
+    let (x, y) = unsafe {
+        (
+            Dense::conj(m, x.0, x.1, conj && who.row),
+            Dense::conj(n, y.0, y.1, conj && !who.row),
+        )
+    };
+    let (x, y) = (x.ptr().cast_const(), y.ptr().cast_const());
+    compute(
+        who.entry,
+        [m, n, 0],
+        // SAFETY: the same.
+        |ctx| unsafe { device::level2::ger(ctx, [m, n], (alpha, x, y), (a, lda)) },
+        // SAFETY: the same.
+        || unsafe { level2::ger(m, n, alpha, x, y, a, lda) },
+    );
     Some(())
 }
 
@@ -107,24 +109,19 @@ unsafe fn update<T: Scalar>(
     if n == 0 || alpha.is_zero() {
         return Some(());
     }
-    let size = n as usize;
-    match begin(who, n, n) {
-        // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
-            let x = Dense::conj(size, x, incx, T::COMPLEX && who.row);
-            level2::syr(
-                T::COMPLEX,
-                alpha,
-                x.ptr(),
-                Triangle {
-                    n: size,
-                    uplo,
-                    format,
-                    a,
-                },
-            );
-        },
-    }
+    let n = n as usize;
+    let triangle = Triangle { n, uplo, format, a };
+    // SAFETY: the arguments were checked, the rest is the caller's promise.
+    let x = unsafe { Dense::conj(n, x, incx, T::COMPLEX && who.row) };
+    let x = x.ptr().cast_const();
+    compute(
+        who.entry,
+        [n, n, 0],
+        // SAFETY: the same.
+        |ctx| unsafe { device::level2::update(ctx, (alpha, x, None), triangle) },
+        // SAFETY: the same.
+        || unsafe { level2::syr(T::COMPLEX, alpha, x, triangle) },
+    );
     Some(())
 }
 
@@ -192,23 +189,19 @@ unsafe fn update2<T: Scalar>(
     if n == 0 || alpha.is_zero() {
         return Some(());
     }
-    let size = n as usize;
-    match begin(who, n, n) {
-        // SAFETY: the arguments were checked, the rest is the caller's promise.
-        Place::Host => unsafe {
-            let (x, y) = (
-                Dense::conj(size, x.0, x.1, conj),
-                Dense::conj(size, y.0, y.1, conj),
-            );
-            let triangle = Triangle {
-                n: size,
-                uplo,
-                format,
-                a,
-            };
-            level2::syr2(T::COMPLEX, alpha, x.ptr(), y.ptr(), triangle);
-        },
-    }
+    let n = n as usize;
+    let triangle = Triangle { n, uplo, format, a };
+    // SAFETY: the arguments were checked, the rest is the caller's promise.
+    let [x, y] = [x, y].map(|(x, incx)| unsafe { Dense::conj(n, x, incx, conj) });
+    let (x, y) = (x.ptr().cast_const(), y.ptr().cast_const());
+    compute(
+        who.entry,
+        [n, n, 0],
+        // SAFETY: the same.
+        |ctx| unsafe { device::level2::update(ctx, (alpha, x, Some(y)), triangle) },
+        // SAFETY: the same.
+        || unsafe { level2::syr2(T::COMPLEX, alpha, x, y, triangle) },
+    );
     Some(())
 }
 
