@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use suanzi::backends::{self, init_logging};
 use suanzi::{codegen, ops};
 use suanzi_bench::suite::{self, BenchArgs};
+use suanzi_bench::tune::{self, TuneArgs};
 use suanzi_conformance::cli::{self as conformance, ConformArgs, NumericsArgs, ShardArgs};
 use suanzi_conformance::mutants::{self, MutantsArgs};
 use suanzi_onnx::cli::{self as onnx, OnnxArgs};
@@ -32,6 +33,8 @@ enum Command {
     Numerics(NumericsArgs),
     /// Measure routines of matrices against other libraries, side by side.
     Bench(BenchArgs),
+    /// Search how products are best cut into tiles on a device, and keep what was found.
+    Tune(TuneArgs),
     /// Run ONNX's own cases of the operators that are covered.
     Onnx(OnnxArgs),
     /// Mutate kernels, and see whether the smoke profile notices.
@@ -67,6 +70,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Conform(args) => Ok(conformance::run(args)),
         Command::Numerics(args) => Ok(conformance::run_numerics(args)),
         Command::Bench(args) => Ok(suite::run(args)),
+        Command::Tune(args) => Ok(tune::run(args)),
         Command::Onnx(args) => Ok(onnx::run(args)),
         Command::Mutants(args) => Ok(mutants::run(args)),
         Command::Shard(args) => Ok(conformance::run_shard(args)),

@@ -1,4 +1,4 @@
-//! What wraps any device once: buffer pool, program cache and dispatch log.
+//! What wraps any device once: buffer pool, program cache, tuned parameters and dispatch log.
 //!
 //! This file joins them and reads their settings; each lives in a file of its own.
 
@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::log::{self, Dispatch};
 use crate::pool::{Buffer, Pool, PoolStats};
 use crate::registry;
+use crate::tuned::Tuned;
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ struct Inner {
     device: Arc<dyn Device>,
     pool: Arc<Pool>,
     cache: Cache,
+    tuned: Tuned,
 }
 
 /// Settings of a context; [`Settings::from_env`] is what [`Context::new`] uses.
@@ -74,6 +76,7 @@ impl Context {
         Context {
             inner: Arc::new(Inner {
                 pool: Pool::new(device.clone(), keep),
+                tuned: Tuned::open(settings.cache_dir.clone(), device.info()),
                 cache: Cache::new(settings.cache_dir, settings.dump_dir),
                 device,
             }),
@@ -117,6 +120,11 @@ impl Context {
     /// What the pool did and holds.
     pub fn pool_stats(&self) -> PoolStats {
         self.inner.pool.stats()
+    }
+
+    /// What tuning found for the device.
+    pub fn tuned(&self) -> &Tuned {
+        &self.inner.tuned
     }
 
     /// The program for a key that stands for everything `build` depends on (device aside).

@@ -20,6 +20,7 @@ pub mod opencl;
 pub mod pool;
 pub mod probe;
 pub mod registry;
+pub mod tuned;
 pub mod vendor;
 pub mod vulkan;
 
@@ -29,3 +30,4 @@ pub use device::{Arg, Compiled, Device, DeviceInfo, Memory, Program};
 pub use error::{Error, Result};
 pub use log::{Dispatch, init_logging};
 pub use pool::{Buffer, PoolStats};
+pub use tuned::Tuned;

@@ -5,6 +5,7 @@
 //! - [`data`]: inputs that are never zeros, and their checks.
 //! - [`scalar`]: the C loops that the interpreter is compared with.
 //! - [`suite`]: `suanzi bench`, this library and its peers side by side.
+//! - [`tune`]: `suanzi tune`, the search for the best tiles.
 //!
 //! A figure without its yardstick says more about the machine's load than about the code, so
 //! every bar is a ratio, or a difference, of two things that took turns in one process.
@@ -14,6 +15,7 @@ pub mod compare;
 pub mod data;
 pub mod scalar;
 pub mod suite;
+pub mod tune;
 
 pub use anyhow::{Result, ensure};
 pub use bars::{Bar, Bars};

@@ -28,6 +28,7 @@ pub mod shape;
 mod skeleton;
 pub mod table;
 pub mod tensor;
+pub mod tuning;
 
 pub use element::Element;
 pub use error::{Error, Result};

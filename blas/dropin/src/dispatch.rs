@@ -141,8 +141,8 @@ pub fn setting(name: &str) -> Option<String> {
                 String::new()
             })
         });
-        let lines = file.lines().filter_map(|line| line.split_once('='));
-        let found = lines.filter(|(key, _)| key.trim() == name).last();
+        let mut lines = file.lines().filter_map(|line| line.split_once('='));
+        let found = lines.rfind(|(key, _)| key.trim() == name);
         found.map(|(_, value)| value.trim().to_string())
     });
     given.filter(|value| !value.is_empty())

@@ -14,6 +14,7 @@
 mod kernel;
 mod pack;
 mod tiles;
+pub mod tuned;
 
 use super::access::{Scalars, Walk, index_width};
 use super::graph::{Graph, Node, Source};
@@ -28,7 +29,8 @@ use suanzi_backends::{Arg, Context};
 use suanzi_codegen::Scalar;
 use suanzi_codegen::hash::stable_hash;
 use suanzi_codegen::ir::CastMode;
-use tiles::{Stage, Tiles};
+use tiles::Stage;
+pub use tiles::Tiles;
 
 /// A contraction: what is multiplied, and what becomes of the sums.
 #[derive(Clone, Copy)]
@@ -172,7 +174,15 @@ fn collapse(dims: &[usize], sides: Vec<&mut Vec<Vec<i64>>>) -> Vec<usize> {
 /// [`Error::Shape`] where the operands' axes do not fit or the epilogue changes the shape;
 /// [`Error::Device`], [`Error::Backend`].
 pub fn contract(c: &Contract<'_>) -> Result<Tensor> {
-    run(c, None)
+    run(c, None, None)
+}
+
+/// As [`contract`], cut as these tiles say: for tuning.
+///
+/// # Errors
+/// As [`contract`].
+pub fn contract_with(c: &Contract<'_>, tiles: Tiles) -> Result<Tensor> {
+    run(c, None, Some(tiles))
 }
 
 /// Runs a contraction into a tensor of the result's shape and dtype, whose elements overlap neither
@@ -181,10 +191,10 @@ pub fn contract(c: &Contract<'_>) -> Result<Tensor> {
 /// # Errors
 /// As [`contract`], and [`Error::Shape`], [`Error::Dtype`] where the destination does not fit.
 pub fn contract_into(c: &Contract<'_>, out: &Tensor) -> Result<()> {
-    run(c, Some(out)).map(drop)
+    run(c, Some(out), None).map(drop)
 }
 
-fn run(c: &Contract<'_>, into: Option<&Tensor>) -> Result<Tensor> {
+fn run(c: &Contract<'_>, into: Option<&Tensor>, forced: Option<Tiles>) -> Result<Tensor> {
     let [nb, nm, nk] = c.axes;
     let (a_dims, b_dims) = (c.a.shape(), c.b.shape());
     if a_dims.len() != nb + nm + nk
@@ -228,24 +238,49 @@ fn run(c: &Contract<'_>, into: Option<&Tensor>) -> Result<Tensor> {
     let (machine, kind) = (Machine::of(&out), compute_kind(c.dtype));
     let m: usize = shape[nb..nb + nm].iter().product();
     let n = shape[nb + nm];
-    let run = Run {
+    let mut run = Run {
         c,
         ctx,
         epilogue,
         out,
         machine,
         kind,
-        tiles: Tiles::choose(machine, kind, m, n),
+        tiles: forced.unwrap_or_else(|| Tiles::choose(machine, kind, m, n)),
         lengths: [m, n, k],
     };
-    // Panels stay until the kernel has been recorded.
-    for operands in run.operands()? {
-        run.launch(&operands)?;
+    if forced.is_none() && ctx.tuned().any() {
+        let (key, usual) = (tuned::key(kind, m, n), run.tiles);
+        while let Some((tiles, text)) = Tiles::tuned(ctx, &key, m, n) {
+            run.tiles = tiles;
+            match run.launch_all() {
+                Ok(()) => return Ok(run.out),
+                // Whoever struck them meanwhile has made way for the next ones too.
+                Err(Failed { begun: false, why }) => ctx.tuned().strike(&key, &text, &why),
+                Err(Failed { why, .. }) => return Err(why),
+            };
+        }
+        run.tiles = usual;
     }
+    run.launch_all().map_err(|failed| failed.why)?;
     Ok(run.out)
 }
 
+/// A contraction that failed, perhaps after it began to write.
+struct Failed {
+    begun: bool,
+    why: Error,
+}
+
 impl Run<'_> {
+    fn launch_all(&self) -> std::result::Result<(), Failed> {
+        let failed = |begun| move |why| Failed { begun, why };
+        // Panels stay until the kernel has been recorded.
+        for (i, operands) in self.operands().map_err(failed(false))?.iter().enumerate() {
+            self.launch(operands).map_err(failed(i > 0))?;
+        }
+        Ok(())
+    }
+
     /// The operands as the kernel wants them.
     fn operands(&self) -> Result<Vec<Operands>> {
         let [nb, nm, nk] = self.c.axes;

@@ -28,11 +28,12 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::table::{self, Kind, Row};
 use crate::tensor::Tensor;
-use suanzi_backends::DeviceKind;
+use suanzi_backends::{Context, DeviceKind};
 use suanzi_codegen::{Kernel, Scalar};
 
 pub use access::index_width;
-pub use contract::{Contract, contract, contract_into};
+pub(crate) use contract::tuned;
+pub use contract::{Contract, Tiles, contract, contract_into, contract_with};
 pub(crate) use each::{By, Each};
 pub(crate) use map::map;
 pub(crate) use reduce::{Order, reduce};
@@ -54,7 +55,11 @@ pub(crate) struct Machine {
 
 impl Machine {
     fn of(tensor: &Tensor) -> Machine {
-        let caps = tensor.context().device().caps();
+        Machine::on(tensor.context())
+    }
+
+    pub fn on(ctx: &Context) -> Machine {
+        let caps = ctx.device().caps();
         Machine {
             kind: caps.kind,
             units: caps.compute_units.max(1),

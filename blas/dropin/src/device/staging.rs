@@ -48,7 +48,8 @@ pub unsafe fn general<T: Scalar>(
                 all.extend_from_slice(parts(view.ptr(0, j), m));
             } else {
                 for i in 0..m {
-                    all.extend_from_slice(parts(&raw const *&view.get(i, j), 1));
+                    let x = view.get(i, j);
+                    all.extend_from_slice(parts(&raw const x, 1));
                 }
             }
         }

@@ -50,7 +50,7 @@ const FEW: usize = 768;
 
 impl Tiles {
     /// For a machine, the kind that sums are held in, and the lengths of m and n.
-    pub fn choose(machine: Machine, kind: Scalar, m: usize, n: usize) -> Tiles {
+    pub(crate) fn choose(machine: Machine, kind: Scalar, m: usize, n: usize) -> Tiles {
         let pow2 = |n: usize, most: usize| n.next_power_of_two().min(most) as u32;
         match machine.kind {
             DeviceKind::Cpu => {
@@ -77,8 +77,7 @@ impl Tiles {
                 });
                 let [.., least] = tiles;
                 let fits = |t: &Tiles| {
-                    t.items() <= machine.max_workgroup
-                        && t.shared_bytes(kind) <= machine.shared_bytes
+                    t.fits(machine, kind)
                         && t.rows() as usize <= m.next_power_of_two()
                         && t.columns() as usize <= n.next_power_of_two()
                 };
@@ -92,6 +91,26 @@ impl Tiles {
                 stage: Stage::Shared { kc: 16, pad: 1 },
             },
         }
+    }
+
+    /// Whether a kernel can be made of them at all.
+    pub fn is_sound(&self) -> bool {
+        let lanes = [1, 2, 4, 8, 16].contains(&self.lanes);
+        lanes
+            && match self.stage {
+                Stage::Panels { unroll } => self.items() == 1 && unroll > 0 && unroll <= 16,
+                // Vectors in shared memory are aligned.
+                Stage::Shared { kc, pad } => {
+                    (1..=64).contains(&kc) && pad.is_multiple_of(self.lanes.into()) && pad <= 64
+                }
+            }
+    }
+
+    /// Whether a machine has room for them.
+    pub(crate) fn fits(&self, machine: Machine, kind: Scalar) -> bool {
+        self.is_sound()
+            && self.items() <= machine.max_workgroup
+            && self.shared_bytes(kind) <= machine.shared_bytes
     }
 
     /// Work-items of a group.

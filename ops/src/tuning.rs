@@ -1,0 +1,37 @@
+//! What a tuner needs: which tiles a contraction may be cut in on a device, a way to run one so, and
+//! the key under which [`Context::tuned`] keeps the winners. Whatever is kept there is used by every
+//! contraction whose shape is of that class, and struck where it fails.
+//!
+//! ```
+//! use suanzi_backends::Context;
+//! use suanzi_ops::{Contract, Scalar, Tensor, tuning};
+//!
+//! let ctx = Context::open("cpu")?;
+//! let a = Tensor::from_slice(&ctx, &[2, 2], &[1.0f32, 2.0, 3.0, 4.0])?.expr();
+//! let product = Contract { op: "tune", a: &a, b: &a, axes: [0, 1, 1], dtype: Scalar::F32, epilogue: &Ok };
+//! let c = tuning::contract_with(&product, tuning::usual(&ctx, Scalar::F32, [2, 2]))?;
+//! assert_eq!(c.to_vec::<f32>()?, [7.0, 10.0, 15.0, 22.0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub use crate::skeleton::{Tiles, contract_with};
+
+use crate::skeleton::{Machine, tuned};
+use crate::table::compute_kind;
+use suanzi_backends::Context;
+use suanzi_codegen::Scalar;
+
+/// Everything that may be worth trying for sums of a dtype on a device.
+pub fn candidates(ctx: &Context, dtype: Scalar) -> Vec<Tiles> {
+    Tiles::candidates(Machine::on(ctx), compute_kind(dtype))
+}
+
+/// What is taken where nothing was tuned, for the lengths of m and n.
+pub fn usual(ctx: &Context, dtype: Scalar, [m, n]: [usize; 2]) -> Tiles {
+    Tiles::choose(Machine::on(ctx), compute_kind(dtype), m, n)
+}
+
+/// The key of the class of shapes that `m` and `n` are in.
+pub fn key(dtype: Scalar, [m, n]: [usize; 2]) -> String {
+    tuned::key(compute_kind(dtype), m, n)
+}
