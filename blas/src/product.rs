@@ -353,8 +353,11 @@ impl Operand {
                 at.extend([i.clone(), j.clone()]);
                 Outside::Clamp
             }
-            Storage::Band { ku, .. } => {
-                at.extend([ops::add(ops::sub(i, j)?, ku as i64)?, j.clone()]);
+            Storage::Band { m, ku, .. } => {
+                // The corners of the storage are above and below the matrix, and nobody's.
+                let inside = ops::logical_and(ops::ge(i, 0)?, ops::lt(i, m as i64)?)?;
+                let diagonal = ops::add(ops::sub(i, j)?, ku as i64)?;
+                at.extend([ops::where_(inside, diagonal, -1)?, j.clone()]);
                 Outside::Fill(Num::Float(0.0))
             }
             Storage::Packed { n, uplo } => {
