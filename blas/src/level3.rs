@@ -14,7 +14,7 @@ use crate::{Error, Result};
 use num_complex::Complex64;
 use suanzi_ops::ops;
 
-const ONE: Complex64 = Complex64::ONE;
+pub(crate) const ONE: Complex64 = Complex64::ONE;
 
 /// `C = alpha · A · B + beta · C`: A is m × k, B k × n, C m × n.
 ///
@@ -303,7 +303,7 @@ fn halves(b: &Matrix, half: usize) -> Result<[Matrix; 2]> {
 }
 
 /// Half of some rows, in whole blocks.
-fn middle(m: usize) -> usize {
+pub(crate) fn middle(m: usize) -> usize {
     m.div_ceil(2).next_multiple_of(BLOCK)
 }
 

@@ -1,12 +1,13 @@
-//! Matrices on a device: BLAS levels 1 to 3.
+//! Matrices on a device: BLAS levels 1 to 3, and linear systems.
 //!
 //! - [`Matrix`], [`Vector`]: views of tensors, real or complex, of any strides.
 //! - [`Operand`]: a matrix as it enters a product: transposed, conjugated, symmetric, triangular.
 //! - [`level1`], [`level2`], [`level3`]: the routines, by the names that everybody knows.
+//! - [`solve`]: factorisations and what solves with them, by LAPACK's names.
 //! - [`table`]: every routine once more, as rows that the conformance suite runs.
 //!
-//! A routine is a loader, an epilogue or a recursion over the contraction of [`suanzi_ops`]; none has
-//! a kernel of its own. Complex numbers are pairs (the last axis of the tensor has two elements), and
+//! A routine is a loader, an epilogue or a recursion over the contraction of [`suanzi_ops`]; only panels of
+//! factorisations have kernels of their own. Complex numbers are pairs (the last axis of the tensor has two elements), and
 //! a product of complex matrices is one of real ones with twice the `k`: see [`product`].
 //!
 //! ```
@@ -29,6 +30,7 @@ pub mod level3;
 pub mod matrix;
 pub mod product;
 mod reference;
+pub mod solve;
 pub mod table;
 pub mod vector;
 

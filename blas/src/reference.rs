@@ -1,6 +1,8 @@
 //! What routines should give: dense matrices of complex numbers with twice the bits of f64, and what the
 //! errors are relative to.
 
+pub(crate) mod factor;
+
 use crate::matrix::{Diag, Uplo};
 use num_complex::Complex64;
 use suanzi_ops::table::call::{Array, positions};

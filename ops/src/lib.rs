@@ -4,6 +4,7 @@
 //! - [`Expr`]: a lazy expression over tensors; evaluating it is one kernel.
 //! - [`table`]: every operator, one row each: kernel expression, reference, error limit.
 //! - `skeleton`: the map and reduce kernels that rows are put into. Operators have no others.
+//! - [`Each`]: kernels of numbered tasks, for what is none of these.
 //!
 //! An operator never asks which backend it runs on; the skeletons ask the device's `Caps`.
 //!
@@ -34,7 +35,10 @@ pub use element::Element;
 pub use error::{Error, Result};
 pub use expr::{Expr, Outside, Reduction};
 pub use num::Num;
-pub use skeleton::{Contract, contract, contract_into, index_width, kernel_for, sample_kernels};
+pub use skeleton::{
+    By, Contract, Each, Io, Positions, contract, contract_into, index_width, kernel_for,
+    sample_kernels,
+};
 pub use table::functions as ops;
 pub use tensor::Tensor;
 

@@ -12,6 +12,7 @@
 //! | `m`, `kl`, `ku` | rows of a matrix that is a band or packed; diagonals below and above |
 
 mod level3;
+mod solve;
 mod vectors;
 
 use crate::matrix::{Diag, Matrix, Operand, Side, Uplo};
@@ -47,7 +48,10 @@ use routines;
 
 /// Every row.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    [level3::ROWS, vectors::ROWS].into_iter().flatten().copied()
+    [level3::ROWS, vectors::ROWS, solve::ROWS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// What an example says, and its operands on the device.

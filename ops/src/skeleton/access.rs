@@ -120,10 +120,12 @@ impl Declared {
 
 /// Arithmetic on positions.
 pub struct Positions {
+    /// u32 or u64.
     pub kind: Scalar,
 }
 
 impl Positions {
+    /// A constant.
     pub fn int(&self, b: &mut Builder, value: u64) -> Value {
         b.bits(self.kind, value)
     }
@@ -134,6 +136,7 @@ impl Positions {
         b.add(a, moved)
     }
 
+    /// A work-item's identity.
     pub fn builtin(&self, b: &mut Builder, builtin: Builtin) -> Value {
         let v = b.builtin(builtin);
         b.cast(v, self.kind, CastMode::Wrap)
@@ -154,13 +157,14 @@ impl Positions {
         (q, b.sub(a, back))
     }
 
+    /// The smaller one.
     pub fn min(&self, b: &mut Builder, x: Value, y: Value) -> Value {
         b.bin(BinOp::Min, x, y)
     }
 
     /// Coordinates of a linear position over axes (outermost first), whose lengths are the
     /// parameters `word`; the outermost needs none.
-    pub fn unravel(
+    pub(crate) fn unravel(
         &self,
         b: &mut Builder,
         p: &Declared,
@@ -182,7 +186,7 @@ impl Positions {
     }
 
     /// `base + Σ coords · strides`, the strides being the parameters `(word, operand, axis)`.
-    pub fn offset(
+    pub(crate) fn offset(
         &self,
         b: &mut Builder,
         p: &Declared,

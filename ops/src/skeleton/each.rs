@@ -1,5 +1,5 @@
-//! Kernels of numbered tasks over contiguous buffers: what sorting, scattering and folding by
-//! segments are written in, since none of them is a map.
+//! Kernels of numbered tasks over buffers: what sorting, scattering, folding by segments and factoring
+//! matrices are written in, since none of them is a map.
 //!
 //! A task is done by one work-item, or by a work-group together. On a CPU the tasks of items are done
 //! in runs, as in the map skeleton.
@@ -16,31 +16,34 @@ use suanzi_codegen::{Builder, Place, Scalar, Value};
 
 /// Who does a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum By {
+pub enum By {
+    /// A work-item.
     Item,
     /// A work-group of this many items.
     Group(u32),
 }
 
 /// A kernel of numbered tasks.
-pub(crate) struct Each<'a> {
+pub struct Each<'a> {
     /// Of the operator, for messages and the log.
     pub op: &'static str,
     /// The kernel's.
     pub name: &'static str,
     /// Whatever else the kernel's text depends on.
     pub variant: &'a [u32],
+    /// Who does one.
     pub by: By,
-    /// Written; contiguous.
+    /// Written; positions count from their first elements.
     pub outs: &'a [&'a Tensor],
-    /// Only read; contiguous.
+    /// Only read.
     pub ins: &'a [&'a Tensor],
-    /// Counts and positions.
+    /// Counts, positions and strides; negative ones wrap.
     pub scalars: &'a [(&'static str, u64)],
 }
 
 /// What a task sees.
-pub(crate) struct Io {
+pub struct Io {
+    /// Arithmetic on positions.
     pub x: Positions,
     outs: Vec<(Place, Value)>,
     ins: Vec<(Place, Value)>,
@@ -49,6 +52,9 @@ pub(crate) struct Io {
 
 impl Each<'_> {
     /// Runs tasks `0..tasks`; `body` builds one from its number.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] where the device fails.
     pub fn run(&self, tasks: u64, body: impl Fn(&mut Builder, &Io, Value)) -> Result<()> {
         if tasks == 0 {
             return Ok(());

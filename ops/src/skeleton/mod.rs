@@ -31,10 +31,10 @@ use crate::tensor::Tensor;
 use suanzi_backends::{Context, DeviceKind};
 use suanzi_codegen::{Kernel, Scalar};
 
-pub use access::index_width;
+pub use access::{Positions, index_width};
 pub(crate) use contract::tuned;
 pub use contract::{Contract, Tiles, contract, contract_into, contract_with};
-pub(crate) use each::{By, Each};
+pub use each::{By, Each, Io};
 pub(crate) use map::map;
 pub(crate) use reduce::{Order, reduce};
 pub use runs::Fold;

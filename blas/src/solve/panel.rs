@@ -1,0 +1,462 @@
+//! What the kernels that factor a panel share: how they walk a matrix, and numbers that may be pairs.
+//!
+//! A work-group has a matrix of the batch to itself. Its items take turns along the rows, and meet at a
+//! barrier after each column; on a CPU the group is one item, which takes vectors of rows where these lie
+//! side by side. A matrix is a panel of a larger one, or small and factored whole.
+
+use crate::matrix::Matrix;
+use crate::{Error, Result};
+use suanzi_backends::DeviceKind;
+use suanzi_codegen::ir::{Barrier, BinOp, Builtin, CastMode, UnOp};
+use suanzi_codegen::{Builder, Place, Value};
+use suanzi_ops::{By, Each, Io, Num, Scalar, Tensor, ops};
+
+/// Columns of a panel; more are halved.
+pub(super) const PANEL: usize = 64;
+
+/// The matrices of a batch and from one to the next, if it is the same step everywhere.
+fn batch(a: &Matrix) -> Option<(usize, i64)> {
+    let (shape, strides) = (a.batch(), a.tensor().strides());
+    let mut steps: Option<(i64, i64)> = None;
+    for (&length, &stride) in shape.iter().zip(strides).rev().filter(|x| *x.0 != 1) {
+        let first = match steps {
+            Some((_, next)) if next != stride => return None,
+            Some((first, _)) => first,
+            None => stride,
+        };
+        steps = Some((first, stride * length as i64));
+    }
+    let step = steps.map_or(0, |s| s.0);
+    Some((shape.iter().product(), step))
+}
+
+/// Whether every element has a place of its own, which rows of stride 0 have not.
+fn apart(a: &Matrix) -> bool {
+    let t = a.tensor();
+    let mut axes = t.shape().iter().zip(t.strides());
+    axes.all(|(&length, &stride)| length < 2 || stride != 0)
+}
+
+/// A matrix as kernels can walk it: itself, or a copy of it, column by column.
+pub(super) struct Work<'a> {
+    pub matrix: Matrix,
+    of: Option<&'a Matrix>,
+}
+
+impl Work<'_> {
+    /// `side_by_side`: rows are wanted side by side.
+    pub fn of(a: &Matrix, side_by_side: bool) -> Result<Work<'_>> {
+        let unit = 1 + i64::from(a.is_complex());
+        let fits = !side_by_side || a.m() < 2 || a.steps()[0] == unit;
+        if fits && apart(a) && batch(a).is_some() {
+            let matrix = a.clone();
+            return Ok(Work { matrix, of: None });
+        }
+        let copy = ops::copy(a.t().tensor())?.eval()?;
+        Ok(Work {
+            matrix: Matrix::like(a, &copy)?.t(),
+            of: Some(a),
+        })
+    }
+
+    /// The matrix has what the copy has.
+    pub fn finish(self) -> Result<()> {
+        match self.of {
+            Some(a) => self.matrix.tensor().expr().eval_into(a.tensor()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses what is not f32 or f64.
+pub(super) fn check(op: &str, a: &Matrix) -> Result<()> {
+    match a.dtype() {
+        Scalar::F32 | Scalar::F64 => Ok(()),
+        other => Err(Error::dtype(op, [other], "it takes f32 and f64")),
+    }
+}
+
+/// Zeros for each matrix of the batch.
+pub(super) fn zeros(a: &Matrix, dtype: Scalar, more: &[usize]) -> Result<Tensor> {
+    let shape = [a.batch(), more].concat();
+    let zero = match dtype.is_float() {
+        true => Num::Float(0.0),
+        false => Num::Int(0),
+    };
+    suanzi_ops::Expr::fill(a.tensor().context(), dtype, &shape, zero).eval()
+}
+
+/// Elements `from..to` of the last axis, which is that of pivots: `[batch, k]`.
+pub(super) fn cut(t: &Tensor, from: usize, to: usize) -> Result<Tensor> {
+    t.slice(1, from as i64, to as i64, 1)
+}
+
+/// A kernel over the matrices of a batch.
+pub(super) struct Kernel<'a> {
+    pub op: &'static str,
+    pub name: &'static str,
+    /// Written, output 0.
+    pub a: &'a Matrix,
+    /// Further outputs.
+    pub outs: &'a [&'a Tensor],
+    pub ins: &'a [&'a Tensor],
+    pub scalars: &'a [(&'static str, u64)],
+}
+
+impl Kernel<'_> {
+    /// A group for each matrix; `body` is given the matrix's number.
+    pub fn by_matrix(&self, body: impl Fn(&mut Builder, &Panel<'_>, Value)) -> Result<()> {
+        let caps = self.a.tensor().context().device().caps();
+        let width = match caps.kind {
+            DeviceKind::Cpu => 1,
+            _ => {
+                let rows = self.a.m().next_power_of_two().clamp(32, 256) as u32;
+                1 << rows.min(caps.max_workgroup).max(1).ilog2()
+            }
+        };
+        self.run(By::Group(width), 1, body)
+    }
+
+    /// An item for each of `each` parts of each matrix; `body` is given the part's number.
+    pub fn by_part(
+        &self,
+        each: usize,
+        body: impl Fn(&mut Builder, &Panel<'_>, Value, Value),
+    ) -> Result<()> {
+        self.run(By::Item, each, |b, panel, task| {
+            let (matrix, part) = panel.io.x.div_rem(b, task, panel.io.p("parts"));
+            let panel = panel.of_matrix(b, matrix);
+            body(b, &panel, matrix, part);
+        })
+    }
+
+    fn run(
+        &self,
+        by: By,
+        each: usize,
+        body: impl Fn(&mut Builder, &Panel<'_>, Value),
+    ) -> Result<()> {
+        let (a, t) = (self.a, self.a.tensor());
+        let Some((count, step)) = batch(a) else {
+            let why = "the batch has no single stride";
+            return Err(Error::shape(self.op, [t.shape()], why));
+        };
+        let caps = t.context().device().caps();
+        let [down, along] = a.steps();
+        let parts = if a.is_complex() { 2 } else { 1 };
+        let vectors = caps.kind == DeviceKind::Cpu && by == By::Group(1) && down == parts;
+        let lanes = match vectors {
+            true => 64 / (a.dtype().bytes() as u32 * parts as u32),
+            false => 1,
+        };
+        let mut scalars = vec![
+            ("m", a.m() as u64),
+            ("n", a.n() as u64),
+            ("step", step as u64),
+            ("down", down as u64),
+            ("along", along as u64),
+            ("parts", each as u64),
+        ];
+        scalars.extend(self.scalars);
+        let outs = [&[t], self.outs].concat();
+        Each {
+            op: self.op,
+            name: self.name,
+            variant: &[lanes, parts as u32],
+            by,
+            outs: &outs,
+            ins: self.ins,
+            scalars: &scalars,
+        }
+        .run((count * each) as u64, |b, io, task| {
+            let panel = Panel {
+                io,
+                kind: t.dtype(),
+                parts: parts as u8,
+                lanes: lanes as u8,
+                width: match by {
+                    By::Group(width) => width,
+                    By::Item => 1,
+                },
+                base: io.x.int(b, 0),
+            };
+            match by {
+                By::Group(_) => {
+                    let panel = panel.of_matrix(b, task);
+                    body(b, &panel, task);
+                }
+                By::Item => body(b, &panel, task),
+            }
+        })
+    }
+}
+
+/// A matrix in a kernel.
+#[derive(Clone, Copy)]
+pub(super) struct Panel<'a> {
+    pub io: &'a Io,
+    pub kind: Scalar,
+    /// Of a number: 1, or 2 where it is complex.
+    pub parts: u8,
+    /// Rows of a vector.
+    pub lanes: u8,
+    /// Items.
+    pub width: u32,
+    pub base: Value,
+}
+
+/// One number: its real part, and its imaginary part if it is complex.
+#[derive(Clone, Copy)]
+pub(super) struct Number {
+    pub re: Value,
+    pub im: Option<Value>,
+}
+
+impl Number {
+    pub fn neg(self, b: &mut Builder) -> Number {
+        Number {
+            re: b.un(UnOp::Neg, self.re),
+            im: self.im.map(|im| b.un(UnOp::Neg, im)),
+        }
+    }
+
+    pub fn conj(self, b: &mut Builder) -> Number {
+        Number {
+            im: self.im.map(|im| b.un(UnOp::Neg, im)),
+            ..self
+        }
+    }
+
+    /// `|re| + |im|`.
+    pub fn size(self, b: &mut Builder) -> Value {
+        let re = b.un(UnOp::Abs, self.re);
+        match self.im {
+            Some(im) => {
+                let im = b.un(UnOp::Abs, im);
+                b.add(re, im)
+            }
+            None => re,
+        }
+    }
+}
+
+impl Panel<'_> {
+    fn of_matrix(&self, b: &mut Builder, matrix: Value) -> Self {
+        let base = b.mul(matrix, self.io.p("step"));
+        Panel { base, ..*self }
+    }
+
+    /// Where a column begins.
+    pub fn column(&self, b: &mut Builder, j: Value) -> Value {
+        self.io.x.step(b, self.base, j, self.io.p("along"))
+    }
+
+    /// Where a row of a column is.
+    pub fn down(&self, b: &mut Builder, column: Value, i: Value) -> Value {
+        self.io.x.step(b, column, i, self.io.p("down"))
+    }
+
+    /// Some rows of a column of output 0.
+    pub fn load(&self, b: &mut Builder, at: Value, rows: u8) -> Value {
+        self.io.load_out(b, 0, at, rows * self.parts)
+    }
+
+    pub fn store(&self, b: &mut Builder, at: Value, value: Value) {
+        self.io.store(b, 0, at, value);
+    }
+
+    pub fn number(&self, b: &mut Builder, at: Value) -> Number {
+        let value = self.load(b, at, 1);
+        self.number_of(b, value)
+    }
+
+    /// A vector of one row.
+    pub fn number_of(&self, b: &mut Builder, value: Value) -> Number {
+        Number {
+            re: b.extract(value, 0),
+            im: (self.parts == 2).then(|| b.extract(value, 1)),
+        }
+    }
+
+    pub fn float(&self, b: &mut Builder, value: f64) -> Value {
+        b.float(self.kind, value)
+    }
+
+    pub fn compose(&self, b: &mut Builder, number: Number) -> Value {
+        let parts: Vec<Value> = [number.re].into_iter().chain(number.im).collect();
+        b.compose(&parts)
+    }
+
+    /// `from..to`, shared out among the items.
+    pub fn each(
+        &self,
+        b: &mut Builder,
+        from: Value,
+        to: Value,
+        f: impl FnOnce(&mut Builder, Value),
+    ) {
+        let width = self.io.x.int(b, self.width.into());
+        let start = match self.width {
+            1 => from,
+            _ => {
+                let local = self.io.x.builtin(b, Builtin::LocalId(0));
+                b.add(from, local)
+            }
+        };
+        b.for_(start, to, width, false, f);
+    }
+
+    /// Rows `from..to`, shared out among the items, in vectors and then one by one: given the first
+    /// row and how many.
+    pub fn rows(
+        &self,
+        b: &mut Builder,
+        from: Value,
+        to: Value,
+        f: impl Fn(&mut Builder, Value, u8),
+    ) {
+        let mut start = from;
+        if self.lanes > 1 {
+            let lanes = self.io.x.int(b, self.lanes.into());
+            let count = b.sub(to, from);
+            let (_, rest) = self.io.x.div_rem(b, count, lanes);
+            start = b.sub(to, rest);
+            b.for_(from, start, lanes, false, |b, i| f(b, i, self.lanes));
+        }
+        self.each(b, start, to, |b, i| f(b, i, 1));
+    }
+
+    /// The items meet; what they wrote to matrices and shared arrays is seen by all.
+    pub fn meet(&self, b: &mut Builder) {
+        if self.width > 1 {
+            b.barrier(Barrier::Buffers);
+        }
+    }
+
+    /// Something that one item does for all.
+    pub fn once(&self, b: &mut Builder, f: impl FnOnce(&mut Builder)) {
+        if self.width == 1 {
+            return f(b);
+        }
+        let (local, zero) = (b.builtin(Builtin::LocalId(0)), b.u32(0));
+        let first = b.bin(BinOp::Eq, local, zero);
+        b.if_(first, f);
+    }
+
+    /// Arrays for [`Panel::fold`].
+    pub fn shared(&self, b: &mut Builder, kinds: &[Scalar]) -> Vec<Place> {
+        let mut declare =
+            |(i, &kind): (usize, &Scalar)| b.shared(&format!("fold{i}"), kind, self.width);
+        match self.width {
+            1 => vec![],
+            _ => kinds.iter().enumerate().map(&mut declare).collect(),
+        }
+    }
+
+    /// What the items have, joined in their order; every item gets it.
+    pub fn fold(
+        &self,
+        b: &mut Builder,
+        shared: &[Place],
+        own: &[Value],
+        join: impl Fn(&mut Builder, &[Value], &[Value]) -> Vec<Value>,
+    ) -> Vec<Value> {
+        if self.width == 1 {
+            return own.to_vec();
+        }
+        let local = b.builtin(Builtin::LocalId(0));
+        for (&place, &value) in shared.iter().zip(own) {
+            b.store(place, local, value, true);
+        }
+        b.barrier(Barrier::Shared);
+        let used = &shared[..own.len()];
+        let load = |b: &mut Builder, i: Value| -> Vec<Value> {
+            used.iter()
+                .map(|&place| b.load(place, i, 1, true))
+                .collect()
+        };
+        let (zero, one, width) = (b.u32(0), b.u32(1), b.u32(self.width));
+        let first = load(b, zero);
+        let all: Vec<_> = first.into_iter().map(|v| b.var(v)).collect();
+        b.for_(one, width, one, false, |b, i| {
+            let more = load(b, i);
+            let before: Vec<Value> = all.iter().map(|&v| b.get(v)).collect();
+            for (&var, value) in all.iter().zip(join(b, &before, &more)) {
+                b.set(var, value);
+            }
+        });
+        let result = all.iter().map(|&v| b.get(v)).collect();
+        // The arrays may be written again.
+        b.barrier(Barrier::Shared);
+        result
+    }
+
+    /// `to + x · by`, for the rows of a vector.
+    pub fn add_product(&self, b: &mut Builder, to: Value, x: Value, by: Number) -> Value {
+        let lanes = b.ty(x).lanes;
+        let re = b.splat(by.re, lanes);
+        let sum = b.fma(x, re, to);
+        let Some(im) = by.im else {
+            return sum;
+        };
+        let minus = b.un(UnOp::Neg, im);
+        let signed: Vec<Value> = (0..lanes)
+            .map(|i| [minus, im][usize::from(i % 2)])
+            .collect();
+        let signed = b.compose(&signed);
+        let turned: Vec<Value> = (0..lanes).map(|i| b.extract(x, i ^ 1)).collect();
+        let turned = b.compose(&turned);
+        b.fma(turned, signed, sum)
+    }
+
+    /// `x / by` for the rows of a vector; x itself where `by` is zero.
+    pub fn quotient(&self, b: &mut Builder, x: Value, by: Divisor) -> Value {
+        let lanes = b.ty(x).lanes;
+        let x = match by.turn {
+            Some(turn) => {
+                let zero = b.float(self.kind.x(lanes), 0.0);
+                self.add_product(b, zero, x, turn)
+            }
+            None => x,
+        };
+        let size = b.splat(by.size, lanes);
+        b.bin(BinOp::Div, x, size)
+    }
+
+    pub fn divisor(&self, b: &mut Builder, by: Number) -> Divisor {
+        let (zero, one) = (self.float(b, 0.0), self.float(b, 1.0));
+        let Some(im) = by.im else {
+            let none = b.bin(BinOp::Eq, by.re, zero);
+            let size = b.select(none, one, by.re);
+            return Divisor { size, turn: None };
+        };
+        // Scaled, so that squares neither overflow nor vanish.
+        let size = by.size(b);
+        let none = b.bin(BinOp::Eq, size, zero);
+        let size = b.select(none, one, size);
+        let re = b.select(none, one, by.re);
+        let re = b.bin(BinOp::Div, re, size);
+        let im = b.bin(BinOp::Div, im, size);
+        let squares = b.mul(im, im);
+        let squares = b.fma(re, re, squares);
+        let minus = b.un(UnOp::Neg, im);
+        let turn = Number {
+            re: b.bin(BinOp::Div, re, squares),
+            im: Some(b.bin(BinOp::Div, minus, squares)),
+        };
+        let turn = Some(turn);
+        Divisor { size, turn }
+    }
+
+    /// A position as i32.
+    pub fn position(&self, b: &mut Builder, value: Value) -> Value {
+        b.cast(value, Scalar::I32, CastMode::Wrap)
+    }
+}
+
+/// A number to divide by: `size`, after a product with `turn` if it is complex.
+#[derive(Clone, Copy)]
+pub(super) struct Divisor {
+    size: Value,
+    turn: Option<Number>,
+}
