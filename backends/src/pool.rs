@@ -7,6 +7,7 @@ use crate::check;
 use crate::device::{Device, Memory};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// The smallest class.
@@ -50,7 +51,8 @@ pub struct Buffer {
 }
 
 struct Pooled {
-    memory: Memory,
+    /// Taken out when this is dropped: a clone would still be there when the next owner has the memory.
+    memory: ManuallyDrop<Memory>,
     /// What the device was asked for; the memory may be larger.
     size: u64,
     pool: Weak<Pool>,
@@ -65,8 +67,10 @@ impl Buffer {
 
 impl Drop for Pooled {
     fn drop(&mut self) {
+        // SAFETY: nobody sees it after this, and it is taken nowhere else.
+        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
         if let Some(pool) = self.pool.upgrade() {
-            pool.put(self.size, &self.memory);
+            pool.put(self.size, memory);
         }
     }
 }
@@ -121,7 +125,7 @@ impl Pool {
         stats.peak_bytes = stats.peak_bytes.max(stats.used_bytes);
         Ok(Buffer {
             pooled: Arc::new(Pooled {
-                memory,
+                memory: ManuallyDrop::new(memory),
                 size,
                 pool: Arc::downgrade(self),
             }),
@@ -141,15 +145,17 @@ impl Pool {
         found
     }
 
-    fn put(&self, size: u64, memory: &Memory) {
+    fn put(&self, size: u64, memory: Memory) {
         let mut shelves = self.lock();
         shelves.stats.used_bytes -= memory.bytes;
         // Whoever still holds a clone of the memory keeps it for themselves.
         if memory.is_shared() || shelves.stats.free_bytes + memory.bytes > self.limit {
+            // The device frees it without the lock.
+            drop(shelves);
             return;
         }
         shelves.stats.free_bytes += memory.bytes;
-        shelves.free.entry(size).or_default().push(memory.clone());
+        shelves.free.entry(size).or_default().push(memory);
     }
 
     /// Gives everything that waits for reuse back to the device.
