@@ -63,12 +63,23 @@ struct Run<'a> {
     lengths: [usize; 3],
 }
 
+/// Where a CPU's item reads its columns of B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Panel {
+    /// Where they lie.
+    Lies,
+    /// In a panel that was packed before.
+    Packed,
+    /// In a panel of its own, which it copies for several tiles.
+    Held,
+}
+
 /// What one launch multiplies.
 struct Operands {
     a: Expr,
     b: Expr,
-    /// They are in panels.
-    panels: [bool; 2],
+    /// A is in panels; where B is.
+    panels: (bool, Panel),
     /// The first of its column tiles.
     tile: usize,
     /// How many there are.
@@ -88,8 +99,8 @@ struct Shape<'a> {
     shared: [Vec<bool>; 3],
     /// Axes of the batch, of m and of k.
     axes: [usize; 3],
-    /// A and B are in panels.
-    panels: [bool; 2],
+    /// A is in panels; where B is.
+    panels: (bool, Panel),
     /// Each operand's neighbours along k are neighbours: so are the items that stage it.
     along_k: [bool; 2],
     /// Neighbours along the last axis of k lie side by side.
@@ -284,7 +295,7 @@ impl Run<'_> {
     /// The operands as the kernel wants them.
     fn operands(&self) -> Result<Vec<Operands>> {
         let [nb, nm, nk] = self.c.axes;
-        let [m, n, _] = self.lengths;
+        let [m, n, k] = self.lengths;
         let columns = self.tiles.columns() as usize;
         let held = |x: &Expr| x.cast(self.kind, CastMode::Saturate);
         let (a, b) = (held(self.c.a), held(self.c.b));
@@ -296,51 +307,45 @@ impl Run<'_> {
             count: n.div_ceil(columns),
         };
         let Stage::Panels { .. } = self.tiles.stage else {
-            return Ok(vec![all(a, b, [false; 2])]);
+            return Ok(vec![all(a, b, (false, Panel::Lies))]);
         };
         let packed = nm == 1 && !pack::lies_well(&a, nb, self.kind);
         let a = match packed {
             true => pack::rows(&a, nb, self.tiles.rows() as usize)?,
             false => a.eval()?.expr(),
         };
-        let whole = n / columns;
+        let pack = |b: &Expr| pack::columns(b, nb, columns);
         let near = match b.tensor() {
-            Some(t) if nk == 1 && whole > 0 && self.tiles.few(m) => t,
-            _ => {
-                return Ok(vec![all(
-                    a,
-                    pack::columns(&b, nb, columns)?,
-                    [packed, true],
-                )]);
-            }
+            Some(t) if nk == 1 && pack::lies_well(&b, nb, self.kind) => t,
+            _ => return Ok(vec![all(a, pack(&b)?, (packed, Panel::Packed))]),
         };
-        if !pack::lies_well(&b, nb, self.kind) {
-            return Ok(vec![all(
-                a,
-                pack::columns(&b, nb, columns)?,
-                [packed, true],
-            )]);
+        let whole = n / columns;
+        // Too few rows to make a copy worth while: only of columns that fill no tile.
+        if m <= self.tiles.few() && whole > 0 {
+            let mut parts = vec![Operands {
+                count: whole,
+                ..all(a.clone(), b.clone(), (packed, Panel::Lies))
+            }];
+            if whole * columns < n {
+                let rest = near.slice(-1, (whole * columns) as i64, i64::MAX, 1)?;
+                parts.push(Operands {
+                    tile: whole,
+                    count: 1,
+                    ..all(a, pack(&rest.expr())?, (packed, Panel::Packed))
+                });
+            }
+            return Ok(parts);
         }
-        // Too few rows to make packing worth while: only columns that fill no tile are.
-        let mut parts = vec![Operands {
-            count: whole,
-            ..all(a.clone(), b.clone(), [packed, false])
-        }];
-        if whole * columns < n {
-            let rest = near.slice(-1, (whole * columns) as i64, i64::MAX, 1)?;
-            parts.push(Operands {
-                tile: whole,
-                count: 1,
-                ..all(a, pack::columns(&rest.expr(), nb, columns)?, [packed, true])
-            });
-        }
-        Ok(parts)
+        Ok(vec![match k <= self.tiles.held(self.kind) {
+            true => all(a, b, (packed, Panel::Held)),
+            false => all(a, pack(&b)?, (packed, Panel::Packed)),
+        }])
     }
 
     fn launch(&self, operands: &Operands) -> Result<()> {
         let ([nb, nm, nk], [m, n, k]) = (self.c.axes, self.lengths);
         let (out, tiles, kind) = (&self.out, self.tiles, self.kind);
-        let [a_packed, b_packed] = operands.panels;
+        let (a_packed, b_packed) = (operands.panels.0, operands.panels.1 == Panel::Packed);
         let [e, a, b] = [&self.epilogue, &operands.a, &operands.b].map(Graph::new);
         let index = {
             let own = (out.shape(), out.strides(), out.offset() as i64);

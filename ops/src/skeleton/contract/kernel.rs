@@ -3,7 +3,7 @@
 use super::super::access::{self, Declared, Inner, Positions, Reader, Scalars, Walk};
 use super::super::graph::Source;
 use super::tiles::{Stage, Tiles};
-use super::{Shape, Side};
+use super::{Panel, Shape, Side};
 use suanzi_codegen::ir::{Access, Barrier, BinOp, Builtin, CastMode, Id};
 use suanzi_codegen::verify::VerifyError;
 use suanzi_codegen::{Builder, Kernel, Place, Value};
@@ -23,6 +23,8 @@ struct Body<'a> {
     sums: Vec<Vec<Id>>,
     /// Sums of an item whose tile leaves C.
     rest: Place,
+    /// The item's own panel of B, and which one it holds.
+    held: Option<(Place, Id)>,
 }
 
 /// A side as it is declared.
@@ -37,6 +39,8 @@ struct Spot {
     batch: Vec<Value>,
     /// Row and column tile; of the latter, those of this launch.
     tile: [Value; 2],
+    /// The column tile among those of all batches.
+    panel: Value,
     /// Item in the group along m and n.
     item: [Value; 2],
     /// First row and column of the group.
@@ -73,6 +77,11 @@ pub fn build(
     };
     let width = tiles.nr * u32::from(tiles.lanes);
     let rest = k.private("rest", shape.kind, tiles.mr * width);
+    let held = (shape.panels.1 == Panel::Held).then(|| {
+        let place = k.private("held", shape.kind, tiles.held(shape.kind) as u32 * width);
+        let none = k.int(shape.index, -1);
+        (place, k.var(none))
+    });
     let vector = shape.kind.x(tiles.lanes);
     let sums = (0..tiles.mr)
         .map(|_| (0..tiles.nr).map(|_| k.var_of(vector)).collect())
@@ -88,6 +97,7 @@ pub fn build(
         b: declare(b, br, bp),
         sums,
         rest,
+        held,
     };
     match tiles.stage {
         Stage::Panels { unroll } => body.run(&mut k, |k, spot| body.panels(k, spot, unroll)),
@@ -187,6 +197,7 @@ impl Body<'_> {
         let (tm, tn, kept) = (self.p("tm"), self.p("tn"), self.p("kept"));
         let each = b.mul(tm, tn);
         let (batch, task) = x.div_rem(b, task, each);
+        let panels = b.mul(batch, tn);
         let block = b.mul(kept, tn);
         let (block, within) = x.div_rem(b, task, block);
         let top = b.mul(block, kept);
@@ -210,6 +221,7 @@ impl Body<'_> {
         Spot {
             batch,
             tile: [row, column],
+            panel: b.add(panels, column),
             item,
             first: [b.mul(row, rows), b.mul(across, columns)],
         }
@@ -237,7 +249,7 @@ impl Body<'_> {
         let (x, tiles) = (&self.x, self.tiles);
         let place = self.a.reader.place(0).expect("A is memory");
         let base = self.a.bases(b, x, &spot.batch);
-        let rows: Vec<Value> = if self.shape.panels[0] {
+        let rows: Vec<Value> = if self.shape.panels.0 {
             let panel = x.step(b, base[0], spot.tile[0], self.a.params.get("row", 0, 0));
             (0..tiles.mr)
                 .map(|i| {
@@ -259,9 +271,14 @@ impl Body<'_> {
                 .collect()
         };
         let of_b = self.b.bases(b, x, &spot.batch)[0];
-        let panel = match self.shape.panels[1] {
-            true => x.step(b, of_b, spot.tile[1], self.b.params.get("row", 0, 0)),
-            false => b.add(of_b, spot.first[1]),
+        let panel = match self.shape.panels.1 {
+            Panel::Packed => x.step(b, of_b, spot.tile[1], self.b.params.get("row", 0, 0)),
+            Panel::Lies => b.add(of_b, spot.first[1]),
+            Panel::Held => {
+                let from = b.add(of_b, spot.first[1]);
+                self.hold(b, spot, from);
+                self.int(b, 0)
+            }
         };
         let inner = self.shape.axes[2] - 1;
         let length = self.params.get("k", inner, 0);
@@ -326,7 +343,7 @@ impl Body<'_> {
         k: Value,
     ) {
         let tiles = self.tiles;
-        let along = if self.shape.panels[0] {
+        let along = if self.shape.panels.0 {
             let height = self.int(b, tiles.mr);
             b.mul(k, height)
         } else if self.shape.dense {
@@ -341,20 +358,76 @@ impl Body<'_> {
                 b.load(place, at, 1, true)
             })
             .collect();
-        let width = match self.shape.panels[1] {
-            true => self.int(b, tiles.columns()),
-            false => self.b.params.get("row", 0, 0),
+        let lies = self.shape.panels.1 == Panel::Lies;
+        let width = match lies {
+            false => self.int(b, tiles.columns()),
+            true => self.b.params.get("row", 0, 0),
         };
         let at = self.x.step(b, of_b, k, width);
-        let panel = self.b.reader.place(0).expect("B is memory");
+        let panel = match self.held {
+            Some((held, _)) => held,
+            None => self.b.reader.place(0).expect("B is memory"),
+        };
         let columns: Vec<Value> = (0..tiles.nr)
             .map(|j| {
                 let j = self.int(b, j * u32::from(tiles.lanes));
                 let at = b.add(at, j);
-                b.load(panel, at, tiles.lanes, self.shape.panels[1])
+                b.load(panel, at, tiles.lanes, !lies)
             })
             .collect();
         self.step(b, &rows, &columns);
+    }
+
+    /// Copies the panel of B that begins at `from`, unless it is the one that the item holds. Columns
+    /// that B has not are zero.
+    fn hold(&self, b: &mut Builder, spot: &Spot, from: Value) {
+        let (Some((held, last)), tiles, x) = (self.held, self.tiles, &self.x) else {
+            return;
+        };
+        let before = b.get(last);
+        let other = b.bin(BinOp::Ne, before, spot.panel);
+        let memory = self.b.reader.place(0).expect("B is memory");
+        let stride = self.b.params.get("row", 0, 0);
+        let (zero, one) = (self.int(b, 0), self.int(b, 1));
+        let width = self.int(b, tiles.columns());
+        let past = b.add(spot.first[1], width);
+        let whole = b.bin(BinOp::Le, past, self.length(1));
+        b.if_(other, |b| {
+            b.set(last, spot.panel);
+            b.for_(zero, self.length(2), one, false, |b, k| {
+                let from = x.step(b, from, k, stride);
+                let to = b.mul(k, width);
+                b.if_else(
+                    whole,
+                    |b| {
+                        for j in 0..tiles.nr {
+                            let j = self.int(b, j * u32::from(tiles.lanes));
+                            let (from, to) = (b.add(from, j), b.add(to, j));
+                            let value = b.load(memory, from, tiles.lanes, false);
+                            b.store(held, to, value, true);
+                        }
+                    },
+                    |b| {
+                        b.for_(zero, width, one, false, |b, j| {
+                            let (from, to) = (b.add(from, j), b.add(to, j));
+                            let column = b.add(spot.first[1], j);
+                            let inside = b.bin(BinOp::Lt, column, self.length(1));
+                            b.if_else(
+                                inside,
+                                |b| {
+                                    let value = b.load(memory, from, 1, true);
+                                    b.store(held, to, value, true);
+                                },
+                                |b| {
+                                    let none = b.int(self.shape.kind, 0);
+                                    b.store(held, to, none, true);
+                                },
+                            );
+                        });
+                    },
+                );
+            });
+        });
     }
 
     /// Steps over blocks that the group stages in shared memory.

@@ -45,8 +45,11 @@ pub enum Stage {
 const GPU: [([u32; 2], u32, u32, u32); 3] =
     [([16, 16], 8, 2, 8), ([16, 16], 4, 1, 16), ([8, 8], 4, 1, 8)];
 
-/// Rows of C for which a CPU reads B where it lies: a panel would be used a few times only.
-const FEW: usize = 768;
+/// Row tiles for which a CPU reads B where it lies: a panel would be used a few times only.
+const FEW: usize = 2;
+
+/// Bytes of a panel of B that a CPU's item copies for itself: half of a small second-level cache.
+const HELD: usize = 128 << 10;
 
 impl Tiles {
     /// For a machine, the kind that sums are held in, and the lengths of m and n.
@@ -155,9 +158,14 @@ impl Tiles {
         }
     }
 
-    /// Whether these rows are too few to make panels of B worth while.
-    pub fn few(&self, m: usize) -> bool {
-        m <= FEW
+    /// Rows of C that are too few to make panels of B worth while.
+    pub fn few(&self) -> usize {
+        FEW * self.rows() as usize
+    }
+
+    /// The longest k of a panel that an item copies for itself.
+    pub fn held(&self, kind: Scalar) -> usize {
+        HELD / (self.columns() as usize * kind.bytes())
     }
 }
 
