@@ -13,6 +13,7 @@
 
 mod kernel;
 mod pack;
+pub mod shipped;
 mod tiles;
 pub mod tuned;
 
@@ -256,11 +257,11 @@ fn run(c: &Contract<'_>, into: Option<&Tensor>, forced: Option<Tiles>) -> Result
         out,
         machine,
         kind,
-        tiles: forced.unwrap_or_else(|| Tiles::choose(machine, kind, m, n)),
+        tiles: forced.unwrap_or_else(|| Tiles::usual(machine, kind, m, n)),
         lengths: [m, n, k],
     };
     if forced.is_none() && ctx.tuned().any() {
-        let (key, usual) = (tuned::key(kind, m, n), run.tiles);
+        let (key, usual) = (tuned::Class::of(kind, m, n).to_string(), run.tiles);
         while let Some((tiles, text)) = Tiles::tuned(ctx, &key, m, n) {
             run.tiles = tiles;
             match run.launch_all() {

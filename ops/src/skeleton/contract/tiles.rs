@@ -57,13 +57,15 @@ impl Tiles {
         let pow2 = |n: usize, most: usize| n.next_power_of_two().min(most) as u32;
         match machine.kind {
             DeviceKind::Cpu => {
-                let lanes = pow2(n, 64 / kind.bytes().max(4));
+                let lanes = pow2(n, machine.vector_bytes as usize / kind.bytes().max(4));
+                // Held in registers, with two vectors of each: there are 32 of the widest, else 16.
+                let rows = if machine.vector_bytes < 64 { 6 } else { 12 };
                 Tiles {
                     group: [1, 1],
-                    mr: if m >= CPU_ROWS {
-                        CPU_ROWS as u32
+                    mr: if m >= rows {
+                        rows as u32
                     } else {
-                        pow2(m, 8)
+                        pow2(m, rows / 3 * 2)
                     },
                     nr: if n > lanes as usize { 2 } else { 1 },
                     lanes: lanes as u8,
@@ -168,9 +170,6 @@ impl Tiles {
         HELD / (self.columns() as usize * kind.bytes())
     }
 }
-
-/// Rows that a CPU's item holds in registers, with two vectors of each.
-const CPU_ROWS: usize = 12;
 
 #[cfg(test)]
 mod tests {
