@@ -296,7 +296,7 @@ impl Run<'_> {
     /// The operands as the kernel wants them.
     fn operands(&self) -> Result<Vec<Operands>> {
         let [nb, nm, nk] = self.c.axes;
-        let [m, n, k] = self.lengths;
+        let [m, n, _] = self.lengths;
         let columns = self.tiles.columns() as usize;
         let held = |x: &Expr| x.cast(self.kind, CastMode::Saturate);
         let (a, b) = (held(self.c.a), held(self.c.b));
@@ -337,10 +337,7 @@ impl Run<'_> {
             }
             return Ok(parts);
         }
-        Ok(vec![match k <= self.tiles.held(self.kind) {
-            true => all(a, b, (packed, Panel::Held)),
-            false => all(a, pack(&b)?, (packed, Panel::Packed)),
-        }])
+        Ok(vec![all(a, b, (packed, Panel::Held))])
     }
 
     fn launch(&self, operands: &Operands) -> Result<()> {
@@ -410,20 +407,26 @@ impl Run<'_> {
         let tm = m.div_ceil(tiles.rows() as usize) as u64;
         let tn = operands.count as u64;
         let batches: u64 = batch_dims.iter().map(|&d| d as u64).product();
-        let tasks = batches * tm * tn;
-        // A CPU's item does some tiles one after the other, as long as all units have enough.
-        let run = match tiles.stage {
-            Stage::Panels { .. } => (tasks / (16 * u64::from(self.machine.units))).clamp(1, 16),
-            Stage::Shared { .. } => 1,
+        let (tasks, cut) = match tiles.stage {
+            Stage::Shared { .. } => {
+                let tasks = batches * tm * tn;
+                (tasks, vec![("kept", tiles.rows_kept().min(tm))])
+            }
+            Stage::Panels { .. } => {
+                let [rows, panels] = tiles.blocks(self.machine, batches, [tm, tn]);
+                let (down, across) = (tm.div_ceil(rows), tn.div_ceil(panels));
+                let cut = [
+                    ("rows", rows),
+                    ("panels", panels),
+                    ("down", down),
+                    ("across", across),
+                    ("tile", operands.tile as u64),
+                ];
+                (batches * down * across, cut.to_vec())
+            }
         };
-        for (word, value) in [
-            ("tasks", tasks),
-            ("run", run),
-            ("kept", tiles.rows_kept().min(tm)),
-            ("tm", tm),
-            ("tn", tn),
-            ("tile", operands.tile as u64),
-        ] {
+        let words = [("tasks", tasks), ("tm", tm), ("tn", tn)];
+        for (word, value) in words.into_iter().chain(cut) {
             p.index((word, 0, 0), index, value as i64);
         }
         let lists = [p, e.scalars(index), a.scalars(index), b.scalars(index)];
@@ -445,7 +448,7 @@ impl Run<'_> {
         }
         let scalars = lists.iter().flat_map(|l| &l.0);
         args.extend(scalars.map(|(_, c)| Arg::Scalar(*c)));
-        let grid = self.machine.grid(tasks.div_ceil(run));
+        let grid = self.machine.grid(tasks);
         self.ctx
             .launch(self.c.op, &program, grid, &args)
             .map_err(why)

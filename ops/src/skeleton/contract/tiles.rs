@@ -48,8 +48,15 @@ const GPU: [([u32; 2], u32, u32, u32); 3] =
 /// Row tiles for which a CPU reads B where it lies: a panel would be used a few times only.
 const FEW: usize = 2;
 
-/// Bytes of a panel of B that a CPU's item copies for itself: half of a small second-level cache.
-const HELD: usize = 128 << 10;
+/// Steps along k that a CPU's item does with one tile before the next: a panel of so many stays in the
+/// first-level cache.
+pub const DEPTH: u32 = 256;
+
+/// Rows, and columns, of the block of tiles of a CPU's item.
+const BLOCK: u32 = 96;
+
+/// Blocks that each unit should have, so that all have the same to do.
+const BLOCKS_OF_A_UNIT: u64 = 8;
 
 impl Tiles {
     /// For a machine, the kind that sums are held in, and the lengths of m and n.
@@ -154,20 +161,37 @@ impl Tiles {
     /// Row tiles that are done with one panel of B before the next one, so that it is read from a
     /// near cache.
     pub fn rows_kept(&self) -> u64 {
-        match self.stage {
-            Stage::Panels { .. } => 64,
-            Stage::Shared { .. } => 8,
+        8
+    }
+
+    /// The most tiles of a CPU's block, down and across.
+    pub fn block(&self) -> [u32; 2] {
+        [self.rows(), self.columns()].map(|each| (BLOCK / each).max(1))
+    }
+
+    /// Tiles of a CPU's block, down and across: as large as may be, but enough blocks for all units, and
+    /// of much the same size.
+    pub(crate) fn blocks(&self, machine: Machine, batches: u64, tiles: [u64; 2]) -> [u64; 2] {
+        let mut most = self.block().map(u64::from);
+        let sizes = [self.rows(), self.columns()].map(u64::from);
+        let even = |most: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(tiles[i].div_ceil(most[i])));
+        loop {
+            let block = even(most);
+            let count: u64 = (0..2).map(|i| tiles[i].div_ceil(block[i])).product();
+            let wanted = BLOCKS_OF_A_UNIT * u64::from(machine.units);
+            if batches * count >= wanted || block == [1, 1] {
+                return block;
+            }
+            let [down, across] = [0, 1].map(|i| block[i] * sizes[i] * u64::from(block[i] > 1));
+            let longer = usize::from(across > down);
+            most[longer] = block[longer].div_ceil(2);
+            most[1 - longer] = block[1 - longer];
         }
     }
 
     /// Rows of C that are too few to make panels of B worth while.
     pub fn few(&self) -> usize {
         FEW * self.rows() as usize
-    }
-
-    /// The longest k of a panel that an item copies for itself.
-    pub fn held(&self, kind: Scalar) -> usize {
-        HELD / (self.columns() as usize * kind.bytes())
     }
 }
 
