@@ -47,7 +47,8 @@ fn real(a: &Vector, b: &Vector) -> Result<Rotations> {
     let c = ops::where_(&none, 1.0, ops::div(x, &r)?)?.eval()?;
     let s = ops::where_(&none, 0.0, ops::div(y, &r)?)?.eval()?;
     let inverse = ops::where_(ops::eq(&c, 0.0)?, 1.0, ops::reciprocal(&c)?)?;
-    let z = ops::where_(first, &s, inverse)?.eval()?;
+    let z = ops::where_(first, &s, inverse)?;
+    let z = ops::where_(none, 0.0, z)?.eval()?;
     r.expr().eval_into(x)?;
     z.expr().eval_into(y)?;
     let (c, s) = (Vector::real(&c)?, Vector::real(&s)?);

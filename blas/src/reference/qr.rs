@@ -114,17 +114,17 @@ fn scale(a: &Dense, q: &mut Dense, r: &mut Dense) {
     let turned = Sizes::dense(q).times(&relative);
     let steps = (2 * m + 6) as f64;
     for i in 0..k {
-        for j in i..n {
+        for (j, norm) in norms.iter().enumerate().skip(i) {
             let size = match j < k {
                 true => changed.at(i, j),
-                false => norms[j] + beside.at(i, j - k),
+                false => norm + beside.at(i, j - k),
             };
             r.entry(i, j).scale = steps * size;
         }
     }
     for i in 0..m {
-        for j in 0..k {
-            q.entry(i, j).scale = steps * (x[j] + turned.at(i, j));
+        for (j, x) in x.iter().enumerate() {
+            q.entry(i, j).scale = steps * (x + turned.at(i, j));
         }
     }
 }
