@@ -213,8 +213,8 @@ inline unsigned short sz_ptx_cvt_rn_f16_f32(float f) { return (unsigned short)sz
 
 // Functions of floats: the C library's, by their own names.
 
-#define SZ_LIBM1(f) extern "C" float f##f(float); extern "C" double f(double);
-#define SZ_LIBM2(f) extern "C" float f##f(float, float); extern "C" double f(double, double);
+#define SZ_LIBM1(name) extern "C" float name##f(float); extern "C" double name(double);
+#define SZ_LIBM2(name) extern "C" float name##f(float, float); extern "C" double name(double, double);
 SZ_LIBM1(sqrt) SZ_LIBM1(cbrt) SZ_LIBM1(floor) SZ_LIBM1(ceil) SZ_LIBM1(trunc) SZ_LIBM1(rint) SZ_LIBM1(fabs)
 SZ_LIBM1(exp) SZ_LIBM1(exp2) SZ_LIBM1(exp10) SZ_LIBM1(expm1) SZ_LIBM1(log) SZ_LIBM1(log2) SZ_LIBM1(log10)
 SZ_LIBM1(log1p) SZ_LIBM1(sin) SZ_LIBM1(cos) SZ_LIBM1(tan) SZ_LIBM1(asin) SZ_LIBM1(acos) SZ_LIBM1(atan)
