@@ -2,6 +2,7 @@
 //!
 //! - [`device`], [`caps`], [`error`], [`vendor`]: the contract; [`check`]: what all devices refuse.
 //! - [`cpu`], [`opencl`], [`vulkan`]: the drivers, each built in or loaded at run time.
+//! - [`plugin`]: devices that come from outside, as shared libraries.
 //! - [`registry`]: which devices there are; [`probe`]: what their arithmetic really is.
 //! - [`Context`]: buffer [`pool`], program cache (memory and disk) and dispatch [`log`] around a
 //!   device.
@@ -17,9 +18,11 @@ pub mod device;
 pub mod error;
 pub mod log;
 pub mod opencl;
+pub mod plugin;
 pub mod pool;
 pub mod probe;
 pub mod registry;
+mod seal;
 pub mod tuned;
 pub mod vendor;
 pub mod vulkan;

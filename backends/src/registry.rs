@@ -1,12 +1,13 @@
 //! Which devices there are, and opening one by name.
 //!
 //! A backend is a row of [`BACKENDS`]. A name initialises its own backend only: looking for
-//! devices loads every driver, which takes time and may print.
+//! devices loads every driver, which takes time and may print. Names that no row has are those of
+//! plugins ([`crate::plugin`]).
 
 use crate::caps::DeviceKind;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::{cpu, opencl, vulkan};
+use crate::{cpu, opencl, plugin, vulkan};
 use std::sync::Arc;
 
 type Opened = Arc<dyn Device>;
@@ -64,7 +65,21 @@ pub fn discover() -> Found {
             Err(error) => found.absent.push(error),
         }
     }
+    let plugins = discover_plugins();
+    found.devices.extend(plugins.devices);
+    found.absent.extend(plugins.absent);
     found
+}
+
+/// Looks at plugins alone.
+pub fn discover_plugins() -> Found {
+    let (devices, absent) = plugin::discover();
+    Found { devices, absent }
+}
+
+/// Whether a backend of this library has the name.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    BACKENDS.iter().any(|b| b.name == name)
 }
 
 /// Every usable device.
@@ -79,10 +94,14 @@ pub fn devices() -> Vec<Opened> {
 pub fn open(name: &str) -> Result<Opened> {
     let (backend, number) = name.split_once(':').unwrap_or((name, "0"));
     let row = BACKENDS.iter().find(|b| b.name == backend);
-    let (Some(row), Ok(number)) = (row, number.parse()) else {
+    let Ok(number) = number.parse() else {
         return Err(unknown(name));
     };
-    (row.open)(number)?.ok_or_else(|| unknown(name))
+    let device = match row {
+        Some(row) => (row.open)(number)?,
+        None => plugin::open(backend, number)?,
+    };
+    device.ok_or_else(|| unknown(name))
 }
 
 /// Opens what `SUANZI_DEVICE` names; else the first GPU (software renderers are none); else `cpu`.
@@ -95,10 +114,12 @@ pub fn open_default() -> Result<Opened> {
         Err(std::env::VarError::NotUnicode(name)) => return Err(unknown(&name.to_string_lossy())),
         _ => {}
     }
-    let gpu = BACKENDS
+    let built_in = BACKENDS
         .iter()
         .filter_map(|b| (b.enumerate)().ok())
-        .flatten()
+        .flatten();
+    // Somebody named a plugin: it comes first.
+    let gpu = (discover_plugins().devices.into_iter().chain(built_in))
         .find(|d| d.caps().kind == DeviceKind::Gpu && !d.caps().host);
     gpu.map_or_else(|| open("cpu"), Ok)
 }
