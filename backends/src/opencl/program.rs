@@ -6,6 +6,7 @@ use super::{OpenCl, Opened, declare};
 use crate::check;
 use crate::device::{Arg, Compiled, Program};
 use crate::error::{Error, Result};
+use crate::seal::{sealed, unsealed};
 use opencl3::error_codes::{CL_INVALID_BINARY, ClError};
 use opencl3::kernel as cl_kernel;
 use opencl3::program as cl;
@@ -328,22 +329,6 @@ impl Opened {
     }
 }
 
-/// Bytes before the driver's own in a binary.
-const SEAL: usize = size_of::<u128>();
-
-/// A driver's binary behind a checksum of it and of all that it was made from: drivers do not
-/// check what they are given, and some end the process over a damaged one.
-fn sealed(binary: &[u8], seal: u128) -> Vec<u8> {
-    let sum = stable_hash(&(seal, binary));
-    [&sum.to_le_bytes(), binary].concat()
-}
-
-/// The driver's part of a binary, if the seal fits.
-fn unsealed(bytes: &[u8], seal: u128) -> Option<&[u8]> {
-    let (sum, binary) = bytes.split_at_checked(SEAL)?;
-    (sum == stable_hash(&(seal, binary)).to_le_bytes()).then_some(binary)
-}
-
 /// The driver's binary, if it gives one.
 fn binary_of(program: &Owned) -> Option<Vec<u8>> {
     let binaries = cl::get_program_info(program.raw(), cl::CL_PROGRAM_BINARIES).ok()?;
@@ -355,19 +340,6 @@ fn binary_of(program: &Owned) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use suanzi_codegen::Builder;
-
-    #[test]
-    fn seals_hold() {
-        let whole = sealed(b"binary", 5);
-        assert_eq!(unsealed(&whole, 5), Some(b"binary".as_slice()));
-        assert_eq!(unsealed(&whole, 6), None);
-        for cut in 0..whole.len() {
-            assert_eq!(unsealed(&whole[..cut], 5), None);
-            let mut bent = whole.clone();
-            bent[cut] ^= 1;
-            assert_eq!(unsealed(&bent, 5), None);
-        }
-    }
 
     /// What the integration tests cannot see: that a good binary is not compiled again.
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! There is one printer ([`print`], [`expr`], [`memory`], [`fragment`], [`mask`],
 //! [`literal`]) and a table
-//! for each dialect ([`opencl`], [`cuda`], [`hip`]); [`mod@dialect`] says what is in a table. A new
+//! for each dialect ([`opencl`], [`cuda`], [`hip`], [`kin`]); [`mod@dialect`] says what is in a table. A new
 //! vendor is a new table, never a branch in the printer.
 //!
 //! The text is made to have one meaning: signed arithmetic that wraps goes through unsigned kinds,
@@ -19,6 +19,7 @@ mod dialect;
 mod expr;
 mod fragment;
 mod hip;
+mod kin;
 mod literal;
 mod mask;
 mod memory;
@@ -29,6 +30,7 @@ mod template;
 pub use cuda::CUDA;
 pub use dialect::*;
 pub use hip::HIP;
+pub use kin::{COREX, CUDALIKE, MACA, MUSA, SUPA};
 pub use opencl::OPENCL;
 
 use crate::ir::Kernel;
@@ -36,7 +38,7 @@ use crate::legalise::Unsupported;
 use crate::target::Target;
 
 /// Every dialect.
-pub const DIALECTS: &[&Dialect] = &[&OPENCL, &CUDA, &HIP];
+pub const DIALECTS: &[&Dialect] = &[&OPENCL, &CUDA, &HIP, &CUDALIKE, &MUSA, &MACA, &COREX, &SUPA];
 
 /// Finds a dialect by name.
 pub fn dialect(name: &str) -> Option<&'static Dialect> {
