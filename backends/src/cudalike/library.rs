@@ -241,9 +241,9 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads the first of these that can be loaded; the error says why each could not.
+    /// Loads the first of these that can be loaded; the error says why none could.
     pub fn open(names: &[String]) -> Result<Library, String> {
-        let mut reasons = vec![];
+        let (mut absent, mut reasons) = (vec![], vec![]);
         for name in names {
             // SAFETY: loading runs the library's initialisers, as linking to it would; it is the
             // vendor's driver, or what the user named in its place.
@@ -254,8 +254,14 @@ impl Library {
                         inner: Box::leak(Box::new(library)),
                     });
                 }
-                Err(error) => reasons.push(format!("{name}: {error}")),
+                Err(error) => match error.to_string() {
+                    text if text.contains("No such file") => absent.push(name.as_str()),
+                    text => reasons.push(text),
+                },
             }
+        }
+        if !absent.is_empty() {
+            reasons.push(format!("not found: {}", absent.join(", ")));
         }
         Err(reasons.join("; "))
     }

@@ -70,8 +70,17 @@ impl Loaded {
                 missing.join(", ")
             ));
         }
-        call!(&loaded, init(0)).map_err(|failure| loaded.words(&failure))?;
-        Ok(loaded)
+        // Some say there already that there is no device.
+        let none = |failure: &Failure| vendor.driver.codes.no_device.contains(&failure.code);
+        match call!(&loaded, init(0)) {
+            Err(failure) if none(&failure) => Err(format!(
+                "{} finds no device ({})",
+                loaded.file,
+                failure.words()
+            )),
+            Err(failure) => Err(loaded.words(&failure)),
+            Ok(()) => Ok(loaded),
+        }
     }
 
     /// Functions without which nothing can be done.
@@ -167,8 +176,9 @@ impl Loaded {
 
     /// An attribute of a device, where its number is known and the driver knows it.
     pub fn attribute(&self, device: c_int, attribute: Option<i32>) -> Option<u32> {
+        let attribute = attribute?;
         let mut value = 0;
-        call!(self, attribute(&mut value, attribute?, device)).ok()?;
+        call!(self, attribute(&mut value, attribute, device)).ok()?;
         u32::try_from(value).ok().filter(|&v| v > 0)
     }
 

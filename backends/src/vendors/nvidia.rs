@@ -18,7 +18,7 @@ pub const ATTRIBUTES: Attributes = Attributes {
 /// The status codes, as others number them too.
 pub const CODES: Codes = Codes {
     out_of_memory: &[2],
-    no_device: &[100],
+    no_device: &[100, 101],
     resources: &[701],
     lost: &[214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999],
 };

@@ -121,10 +121,12 @@ pub unsafe fn compile(
         given.push(unsafe { string(options.add(i).read()) }?);
     }
     let known = |option: &String| {
-        f.options.iter().any(|k| match k.ends_with(['=', '_', 'x']) {
-            true => option.starts_with(k) && option.len() > k.len(),
-            false => option == k,
-        })
+        f.options
+            .iter()
+            .any(|k| match k.ends_with(['=', '_', 'x']) {
+                true => option.starts_with(k) && option.len() > k.len(),
+                false => option == k,
+            })
     };
     let wrong = given.iter().find(|o| !known(o));
     let required = given.iter().any(|o| o.starts_with(f.required));

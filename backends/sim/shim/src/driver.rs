@@ -143,8 +143,15 @@ pub unsafe fn device(f: &Flavour, out: *mut c_int, number: c_int) -> Status {
 
 pub unsafe fn device_name(f: &Flavour, out: *mut c_char, length: c_int, device: c_int) -> Status {
     started(f)?;
-    let name = format!("Suanzi simulator, {}, subgroups of {}", f.name, width(device)?);
-    check(!out.is_null() && length as usize > name.len(), INVALID_VALUE)?;
+    let name = format!(
+        "Suanzi simulator, {}, subgroups of {}",
+        f.name,
+        width(device)?
+    );
+    check(
+        !out.is_null() && length as usize > name.len(),
+        INVALID_VALUE,
+    )?;
     // SAFETY: there is room for the name and a zero.
     unsafe {
         out.copy_from_nonoverlapping(name.as_ptr().cast(), name.len());
