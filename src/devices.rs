@@ -41,6 +41,17 @@ struct Report {
     devices: Vec<Row>,
     /// Why other backends are not usable.
     absent: Vec<String>,
+    /// Vendors of CUDA-like devices, and how far each was verified.
+    vendors: Vec<VendorRow>,
+}
+
+/// A vendor of CUDA-like devices, as `--json` prints it.
+#[derive(Serialize)]
+struct VendorRow {
+    name: &'static str,
+    title: &'static str,
+    label: &'static str,
+    evidence: &'static str,
 }
 
 pub fn run(args: &Args) -> ExitCode {
@@ -87,6 +98,14 @@ impl Report {
         Report {
             devices: found.devices.iter().map(|d| Row::new(&**d)).collect(),
             absent: found.absent.iter().map(ToString::to_string).collect(),
+            vendors: registry::vendors()
+                .map(|v| VendorRow {
+                    name: v.name,
+                    title: v.title,
+                    label: v.label.name(),
+                    evidence: v.evidence,
+                })
+                .collect(),
         }
     }
 
@@ -128,6 +147,10 @@ impl Report {
         }
         for reason in &self.absent {
             text += &format!("{reason}\n");
+        }
+        text += "vendors' backends, and how far each was verified:\n";
+        for v in &self.vendors {
+            text += &format!("  {:8}{:20}{:20}{}\n", v.name, v.title, v.label, v.evidence);
         }
         text
     }

@@ -1,5 +1,6 @@
 //! The command `suanzi`. Exit codes: 0 all went well, 1 something failed, 2 wrong usage.
 
+mod compile_check;
 mod devices;
 mod show;
 
@@ -39,6 +40,11 @@ enum Command {
     Onnx(OnnxArgs),
     /// Mutate kernels, and see whether the smoke profile notices.
     Mutants(MutantsArgs),
+    /// Compile every kernel of the smoke profile with the vendors' real compilers.
+    CompileCheck(compile_check::Args),
+    /// What `compile-check` compiles in.
+    #[command(name = compile_check::PART, hide = true)]
+    CompilePart(compile_check::PartArgs),
     /// What `conform` runs cases in.
     #[command(name = conformance::SUBCOMMAND, hide = true)]
     Shard(ShardArgs),
@@ -73,6 +79,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Tune(args) => Ok(tune::run(args)),
         Command::Onnx(args) => Ok(onnx::run(args)),
         Command::Mutants(args) => Ok(mutants::run(args)),
+        Command::CompileCheck(args) => compile_check::run(args),
+        Command::CompilePart(args) => compile_check::run_part(args),
         Command::Shard(args) => Ok(conformance::run_shard(args)),
     }
 }

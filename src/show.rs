@@ -20,8 +20,8 @@ pub struct Args {
     #[arg(long, default_value = "f32", value_parser = dtype())]
     dtype: Scalar,
     /// Language to print.
-    #[arg(long, default_value = "opencl")]
-    dialect: Dialect,
+    #[arg(long, default_value = "opencl", value_parser = language())]
+    dialect: Language,
     /// Kind of device that the work is cut for.
     #[arg(long, default_value = "gpu")]
     kind: Kind,
@@ -32,11 +32,22 @@ fn dtype() -> impl TypedValueParser<Value = Scalar> {
     names.try_map(|name| Scalar::from_name(&name).ok_or("no such dtype"))
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Dialect {
-    Opencl,
-    Cuda,
-    Hip,
+fn language() -> impl TypedValueParser<Value = Language> {
+    let dialects = emit_c::DIALECTS.iter().map(|d| d.name);
+    let names = PossibleValuesParser::new(dialects.chain(["wgsl", "spirv"]));
+    names.try_map(|name| match name.as_str() {
+        "wgsl" => Ok(Language::Wgsl),
+        "spirv" => Ok(Language::Spirv),
+        name => emit_c::dialect(name)
+            .map(Language::C)
+            .ok_or("no such language"),
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Language {
+    /// One of the C family.
+    C(&'static emit_c::Dialect),
     /// What naga makes of the module, to look at.
     Wgsl,
     /// What Vulkan gets, disassembled.
@@ -63,17 +74,14 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(kernel: &Kernel, dialect: Dialect) -> Result<String, Unsupported> {
-    let c = |dialect: &emit_c::Dialect| {
-        let target = dialect.target();
-        emit_c::emit(&legalise(kernel, &target)?, dialect, &target)
-    };
-    match dialect {
-        Dialect::Opencl => c(&emit_c::OPENCL),
-        Dialect::Cuda => c(&emit_c::CUDA),
-        Dialect::Hip => c(&emit_c::HIP),
-        Dialect::Wgsl => emit_naga::to_wgsl(&legalise(kernel, &naga_target(false))?),
-        Dialect::Spirv => {
+fn print(kernel: &Kernel, language: Language) -> Result<String, Unsupported> {
+    match language {
+        Language::C(dialect) => {
+            let target = dialect.target();
+            emit_c::emit(&legalise(kernel, &target)?, dialect, &target)
+        }
+        Language::Wgsl => emit_naga::to_wgsl(&legalise(kernel, &naga_target(false))?),
+        Language::Spirv => {
             let words = emit_naga::to_spirv(&legalise(kernel, &naga_target(true))?)?;
             let module = rspirv::dr::load_words(&words).map_err(|e| Unsupported {
                 kernel: kernel.name.clone(),

@@ -3,12 +3,14 @@
 //! This file joins them and reads their settings; each lives in a file of its own.
 
 use crate::cache::Cache;
+use crate::caps::DeviceKind;
 use crate::device::{Arg, Device, Program};
 use crate::error::Result;
 use crate::log::{self, Dispatch};
 use crate::pool::{Buffer, Pool, PoolStats};
 use crate::registry;
 use crate::tuned::Tuned;
+use crate::vendor::{Blas, Engine};
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ struct Inner {
     pool: Arc<Pool>,
     cache: Cache,
     tuned: Tuned,
+    engine: Engine,
 }
 
 /// Settings of a context; [`Settings::from_env`] is what [`Context::new`] uses.
@@ -37,13 +40,22 @@ pub struct Settings {
     /// Most bytes of freed memory kept for reuse; a quarter of the device's memory by default. With
     /// 0 sizes are not rounded up either, so that a sanitizer sees the end of every buffer.
     pub pool_bytes: Option<u64>,
+    /// When a vendor's library is asked.
+    pub engine: Engine,
 }
 
 impl Settings {
     /// `SUANZI_CACHE_DIR` (empty or `off`: no cache on disk), else `suanzi` in `XDG_CACHE_HOME`
-    /// or `~/.cache`; and `SUANZI_DUMP`.
+    /// or `~/.cache`; `SUANZI_DUMP`; and `SUANZI_ENGINE` (`generated`, `vendor`, `auto`).
     pub fn from_env() -> Settings {
-        Settings::from_vars(|name| env::var_os(name).map(PathBuf::from))
+        let engine = Engine::from_env().unwrap_or_else(|error| {
+            tracing::warn!("{error}; taking auto");
+            None
+        });
+        Settings {
+            engine: engine.unwrap_or_default(),
+            ..Settings::from_vars(|name| env::var_os(name).map(PathBuf::from))
+        }
     }
 
     fn from_vars(var: impl Fn(&str) -> Option<PathBuf>) -> Settings {
@@ -59,6 +71,7 @@ impl Settings {
             cache_dir,
             dump_dir: set("SUANZI_DUMP"),
             pool_bytes: None,
+            engine: Engine::default(),
         }
     }
 }
@@ -78,6 +91,7 @@ impl Context {
                 pool: Pool::new(device.clone(), keep),
                 tuned: Tuned::open(settings.cache_dir.clone(), device.info()),
                 cache: Cache::new(settings.cache_dir, settings.dump_dir),
+                engine: settings.engine,
                 device,
             }),
         }
@@ -102,6 +116,17 @@ impl Context {
     /// The device.
     pub fn device(&self) -> &dyn Device {
         &*self.inner.device
+    }
+
+    /// The vendor's library of matrix products, where one is there and to be used.
+    pub fn blas(&self) -> Option<&dyn Blas> {
+        let device = self.device();
+        let wanted = match self.inner.engine {
+            Engine::Generated => false,
+            Engine::Vendor => true,
+            Engine::Auto => device.caps().kind == DeviceKind::Gpu,
+        };
+        wanted.then(|| device.blas()).flatten()
     }
 
     /// Takes at least `bytes` (at least 1) from the pool or the device.

@@ -1,7 +1,8 @@
 //! Devices: one trait ([`Device`]), the drivers behind it, and what wraps any of them once.
 //!
 //! - [`device`], [`caps`], [`error`], [`vendor`]: the contract; [`check`]: what all devices refuse.
-//! - [`cpu`], [`opencl`], [`vulkan`]: the drivers, each built in or loaded at run time.
+//! - [`cpu`], [`opencl`], [`vulkan`], [`cudalike`]: the drivers, each built in or loaded at run
+//!   time; [`vendors`]: the data of each vendor of CUDA-like devices.
 //! - [`plugin`]: devices that come from outside, as shared libraries.
 //! - [`registry`]: which devices there are; [`probe`]: what their arithmetic really is.
 //! - [`Context`]: buffer [`pool`], program cache (memory and disk) and dispatch [`log`] around a
@@ -14,6 +15,7 @@ pub mod caps;
 pub mod check;
 pub mod context;
 pub mod cpu;
+pub mod cudalike;
 pub mod device;
 pub mod error;
 pub mod log;
@@ -21,10 +23,12 @@ pub mod opencl;
 pub mod plugin;
 pub mod pool;
 pub mod probe;
+pub mod record;
 pub mod registry;
 mod seal;
 pub mod tuned;
 pub mod vendor;
+pub mod vendors;
 pub mod vulkan;
 
 pub use caps::{Caps, DeviceKind};

@@ -5,44 +5,110 @@
 //! plugins ([`crate::plugin`]).
 
 use crate::caps::DeviceKind;
+use crate::cudalike::table::Vendor;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::{cpu, opencl, plugin, vulkan};
+use crate::{cpu, cudalike, opencl, plugin, record, vendors, vulkan};
+use cudalike::simulated;
 use std::sync::Arc;
 
 type Opened = Arc<dyn Device>;
 
 /// A backend, as the registry sees it.
-struct Backend {
-    /// The part of a name before the colon.
-    name: &'static str,
-    /// Every device of the backend, in the order of their numbers.
-    enumerate: fn() -> Result<Vec<Opened>>,
-    /// The device with a number, or `None` if there are not as many.
-    open: fn(usize) -> Result<Option<Opened>>,
+enum Backend {
+    /// One with functions of its own.
+    Own {
+        /// The part of a name before the colon.
+        name: &'static str,
+        /// Every device of the backend, in the order of their numbers.
+        enumerate: fn() -> Result<Vec<Opened>>,
+        /// The device that the part behind the colon names, or `None` if there is none.
+        open: fn(&str) -> Result<Option<Opened>>,
+    },
+    /// A vendor of CUDA-like devices.
+    CudaLike(&'static Vendor),
+}
+
+/// Opens by number.
+macro_rules! numbered {
+    ($open:expr) => {
+        |name: &str| match name.parse::<usize>() {
+            Ok(number) => ($open)(number),
+            Err(_) => Ok(None),
+        }
+    };
 }
 
 /// In the order of preference of [`open_default`].
 const BACKENDS: &[Backend] = &[
-    Backend {
+    Backend::Own {
         name: "opencl",
         enumerate: || Ok(shared(opencl::devices()?)),
-        open: |number| Ok(opencl::device(number)?.map(|d| Arc::new(d) as Opened)),
+        open: numbered!(|number| Ok(opencl::device(number)?.map(|d| Arc::new(d) as Opened))),
     },
-    Backend {
+    Backend::Own {
         name: "vulkan",
         enumerate: vulkan::enumerate,
-        open: vulkan::open,
+        open: numbered!(vulkan::open),
     },
-    Backend {
+    Backend::CudaLike(&vendors::nvidia::NVIDIA),
+    Backend::CudaLike(&vendors::hygon::HYGON),
+    Backend::CudaLike(&vendors::moorethreads::MOORE_THREADS),
+    Backend::CudaLike(&vendors::metax::METAX),
+    Backend::CudaLike(&vendors::iluvatar::ILUVATAR),
+    Backend::CudaLike(&vendors::biren::BIREN),
+    Backend::Own {
         name: "cpu",
         enumerate: || Ok(vec![cpu::open()?]),
-        open: |number| (number == 0).then(cpu::open).transpose(),
+        open: numbered!(|number: usize| (number == 0).then(cpu::open).transpose()),
+    },
+    Backend::Own {
+        name: simulated::NAME,
+        enumerate: || simulated::devices().map(shared),
+        open: |name| Ok(simulated::device(name)?.map(|d| Arc::new(d) as Opened)),
+    },
+    Backend::Own {
+        name: record::NAME,
+        // Nobody looks for what is not there.
+        enumerate: || Ok(vec![]),
+        open: record::open,
     },
 ];
 
+impl Backend {
+    fn name(&self) -> &'static str {
+        match self {
+            Backend::Own { name, .. } => name,
+            Backend::CudaLike(vendor) => vendor.name,
+        }
+    }
+
+    fn enumerate(&self) -> Result<Vec<Opened>> {
+        match self {
+            Backend::Own { enumerate, .. } => enumerate(),
+            Backend::CudaLike(vendor) => cudalike::devices(vendor).map(shared),
+        }
+    }
+
+    fn open(&self, name: &str) -> Result<Option<Opened>> {
+        match (self, name.parse()) {
+            (Backend::Own { open, .. }, _) => open(name),
+            (Backend::CudaLike(_), Ok(number)) => Ok(self.enumerate()?.into_iter().nth(number)),
+            (Backend::CudaLike(_), Err(_)) => Ok(None),
+        }
+    }
+}
+
 fn shared<D: Device + 'static>(devices: Vec<D>) -> Vec<Opened> {
     devices.into_iter().map(|d| Arc::new(d) as Opened).collect()
+}
+
+/// Every vendor of CUDA-like devices, in the registry's order.
+pub fn vendors() -> impl Iterator<Item = &'static Vendor> {
+    BACKENDS.iter().filter_map(|backend| match backend {
+        Backend::CudaLike(vendor) => Some(*vendor),
+        Backend::Own { .. } => None,
+    })
 }
 
 /// What [`discover`] found.
@@ -60,7 +126,7 @@ pub fn discover() -> Found {
         absent: vec![],
     };
     for backend in BACKENDS {
-        match (backend.enumerate)() {
+        match backend.enumerate() {
             Ok(devices) => found.devices.extend(devices),
             Err(error) => found.absent.push(error),
         }
@@ -79,27 +145,24 @@ pub fn discover_plugins() -> Found {
 
 /// Whether a backend of this library has the name.
 pub(crate) fn is_built_in(name: &str) -> bool {
-    BACKENDS.iter().any(|b| b.name == name)
+    BACKENDS.iter().any(|b| b.name() == name)
 }
 
-/// Every usable device.
+/// Every usable device that is there: no simulated ones.
 pub fn devices() -> Vec<Opened> {
-    discover().devices
+    let there = |d: &Opened| d.info().backend != simulated::NAME;
+    discover().devices.into_iter().filter(there).collect()
 }
 
-/// Opens `cpu`, `opencl:0`, `vulkan:1`…; a name without a number means number 0.
+/// Opens `cpu`, `opencl:0`, `cuda:1`, `sim:musa@64`…; a name without a number means number 0.
 ///
 /// # Errors
 /// [`Error::UnknownDevice`] with the names that exist, or what the backend says.
 pub fn open(name: &str) -> Result<Opened> {
-    let (backend, number) = name.split_once(':').unwrap_or((name, "0"));
-    let row = BACKENDS.iter().find(|b| b.name == backend);
-    let Ok(number) = number.parse() else {
-        return Err(unknown(name));
-    };
-    let device = match row {
-        Some(row) => (row.open)(number)?,
-        None => plugin::open(backend, number)?,
+    let (backend, rest) = name.split_once(':').unwrap_or((name, "0"));
+    let device = match BACKENDS.iter().find(|b| b.name() == backend) {
+        Some(row) => row.open(rest)?,
+        None => plugin::open(backend, rest.parse().map_err(|_| unknown(name))?)?,
     };
     device.ok_or_else(|| unknown(name))
 }
@@ -114,10 +177,7 @@ pub fn open_default() -> Result<Opened> {
         Err(std::env::VarError::NotUnicode(name)) => return Err(unknown(&name.to_string_lossy())),
         _ => {}
     }
-    let built_in = BACKENDS
-        .iter()
-        .filter_map(|b| (b.enumerate)().ok())
-        .flatten();
+    let built_in = BACKENDS.iter().filter_map(|b| b.enumerate().ok()).flatten();
     // Somebody named a plugin: it comes first.
     let gpu = (discover_plugins().devices.into_iter().chain(built_in))
         .find(|d| d.caps().kind == DeviceKind::Gpu && !d.caps().host);

@@ -1,8 +1,8 @@
 //! Hooks for a vendor's own libraries. A device without one returns `None`, and generated kernels
-//! do the work.
+//! do the work. [`Engine`] says when a library is asked.
 
 use crate::device::Memory;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use suanzi_codegen::Scalar;
 
 /// One operand of a matrix product: element (i, j) is at `offset + i * row_stride + j * col_stride`.
@@ -20,7 +20,7 @@ pub struct Matrix<'a> {
 
 /// `C[m,n] = alpha · A[m,k] · B[k,n] + beta · C`; with `beta == 0`, C is not read.
 pub struct Gemm<'a> {
-    /// Kind of every matrix: f32 or f64.
+    /// Kind of every matrix.
     pub dtype: Scalar,
     /// Rows of C.
     pub m: u64,
@@ -40,10 +40,44 @@ pub struct Gemm<'a> {
     pub beta: f64,
 }
 
+/// Who does what a vendor's library could do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Generated kernels.
+    Generated,
+    /// The library, wherever there is one and it does what is asked.
+    Vendor,
+    /// The library on GPUs; generated kernels on `cpu`, whose bits do not depend on a library then.
+    #[default]
+    Auto,
+}
+
+impl Engine {
+    /// What `SUANZI_ENGINE` says, if it is set.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where it is none of `generated`, `vendor`, `auto`.
+    pub fn from_env() -> Result<Option<Engine>> {
+        match std::env::var("SUANZI_ENGINE").as_deref() {
+            Err(_) | Ok("") => Ok(None),
+            Ok("generated") => Ok(Some(Engine::Generated)),
+            Ok("vendor") => Ok(Some(Engine::Vendor)),
+            Ok("auto") => Ok(Some(Engine::Auto)),
+            Ok(other) => Err(Error::Setting {
+                variable: "SUANZI_ENGINE",
+                what: format!("`{other}` is none of generated, vendor, auto"),
+            }),
+        }
+    }
+}
+
 /// A vendor's matrix library.
 pub trait Blas: Send + Sync {
     /// Its name and version, for the dispatch log.
     fn name(&self) -> &str;
+
+    /// Whether it does products of a dtype at all.
+    fn does(&self, dtype: Scalar) -> bool;
 
     /// Records a matrix product. `Ok(false)` if the library does not do this dtype or layout:
     /// the caller then uses a generated kernel.

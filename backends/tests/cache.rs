@@ -14,7 +14,7 @@ fn context(fake: &Arc<Fake>, cache_dir: Option<&Path>, dump_dir: Option<&Path>) 
     let settings = Settings {
         cache_dir: cache_dir.map(Path::to_path_buf),
         dump_dir: dump_dir.map(Path::to_path_buf),
-        pool_bytes: None,
+        ..Settings::default()
     };
     Context::with_settings(fake.clone(), settings)
 }

@@ -12,7 +12,8 @@ use crate::sweep;
 use crate::watch::{FILL, Watch};
 use std::sync::Arc;
 use std::time::Instant;
-use suanzi_backends::{Context, registry};
+use suanzi_backends::vendor::Engine;
+use suanzi_backends::{Context, Settings, registry};
 use suanzi_ops::table::Limit;
 use suanzi_ops::{Error, Expr, Num, Scalar, Tensor};
 
@@ -54,8 +55,14 @@ impl Bench {
         let (base, sabotage) = Sabotage::split(device)?;
         let device = registry::open(base).map_err(|e| e.to_string())?;
         let watch = Arc::new(Watch::new(device, sabotage).map_err(|e| e.to_string())?);
+        // What is asked for is generated kernels, unless the vendor's library is asked for.
+        let engine = Engine::from_env().map_err(|e| e.to_string())?;
+        let settings = Settings {
+            engine: engine.unwrap_or(Engine::Generated),
+            ..Settings::from_env()
+        };
         Ok(Bench {
-            ctx: Context::new(watch.clone()),
+            ctx: Context::with_settings(watch.clone(), settings),
             watch,
         })
     }

@@ -86,6 +86,9 @@ impl Facts {
         if !caps.emulated.is_empty() {
             list.push(("emulated".into(), caps.emulated.join("; ")));
         }
+        let engine = bench.context().blas();
+        let engine = engine.map_or("generated", |blas| blas.name()).to_string();
+        list.push(("engine of matrix products".into(), engine));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = match caps.kind {
             suanzi_backends::DeviceKind::Gpu => 2,
@@ -144,7 +147,12 @@ pub fn serve(device: &str) -> bool {
 /// Answers with the devices there are.
 pub fn list() -> bool {
     let found = registry::discover();
-    let mut ids: Vec<String> = found.devices.iter().map(|d| d.info().id.clone()).collect();
+    let all = found.devices.iter().map(|d| d.info());
+    // Simulated devices take long, and are run where they are asked for.
+    let mut ids: Vec<String> = all
+        .filter(|i| i.backend != "sim")
+        .map(|i| i.id.clone())
+        .collect();
     // What needs no driver first: it says whether the suite itself is in order.
     ids.sort_by_key(|id| id != "cpu");
     let absent = found.absent.iter().map(|e| e.to_string()).collect();

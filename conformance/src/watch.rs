@@ -10,6 +10,7 @@ use crate::shadow::{After, Shadow};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use suanzi_backends::cpu;
+use suanzi_backends::vendor::{Blas, Gemm, Matrix};
 use suanzi_backends::{
     Arg, Caps, Compiled, Device, DeviceInfo, DeviceKind, Memory, Program, Result,
 };
@@ -112,6 +113,14 @@ impl Watch {
             }
         }
         Ok(true)
+    }
+
+    /// A matrix in the device's own memory.
+    fn within<'a>(&self, matrix: &Matrix<'a>) -> Result<Matrix<'a>> {
+        Ok(Matrix {
+            memory: self.inner(matrix.memory)?,
+            ..*matrix
+        })
     }
 
     /// A launch of a kernel and of its mutant: the results are the mutant's.
@@ -272,6 +281,38 @@ impl Device for Watch {
 
     fn timed(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
         self.inner.timed(work)
+    }
+
+    fn blas(&self) -> Option<&dyn Blas> {
+        let there = self.inner.blas().is_some() && !self.compares();
+        there.then_some(self as &dyn Blas)
+    }
+}
+
+/// The device's own library, under watch.
+impl Blas for Watch {
+    fn name(&self) -> &str {
+        self.inner.blas().map_or("none", Blas::name)
+    }
+
+    fn does(&self, dtype: Scalar) -> bool {
+        self.inner.blas().is_some_and(|blas| blas.does(dtype))
+    }
+
+    fn gemm(&self, op: &Gemm<'_>) -> Result<bool> {
+        let Some(blas) = self.inner.blas() else {
+            return Ok(false);
+        };
+        let done = blas.gemm(&Gemm {
+            a: self.within(&op.a)?,
+            b: self.within(&op.b)?,
+            c: self.within(&op.c)?,
+            ..*op
+        })?;
+        if done {
+            lock(&self.written).push(op.c.memory.clone());
+        }
+        Ok(done)
     }
 }
 

@@ -41,18 +41,13 @@ pub fn usual(ctx: &Context, dtype: Scalar, [m, n]: [usize; 2]) -> Tiles {
     Tiles::usual(Machine::on(ctx), compute_kind(dtype), m, n)
 }
 
-/// All that [`usual`] may be for sums of a dtype, on any device: what has to be tested on its edges.
+/// All that [`usual`] may be for sums of a dtype, on any device: whoever tests contractions has to test each of them on
+/// the edges of its tiles.
 pub fn shipped(dtype: Scalar) -> Vec<Tiles> {
-    Tiles::shipped(compute_kind(dtype))
+    shipped::all(compute_kind(dtype))
 }
 
 /// The key of the class of shapes that `m` and `n` are in.
 pub fn key(dtype: Scalar, [m, n]: [usize; 2]) -> String {
     tuned::Class::of(compute_kind(dtype), m, n).to_string()
-}
-
-/// Every way to cut that some device takes without tuning, with the kind of sums that it is for: whoever tests
-/// contractions has to test each of them on the edges of its tiles.
-pub fn shipped() -> Vec<(Scalar, Tiles)> {
-    shipped::all()
 }

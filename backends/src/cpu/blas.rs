@@ -34,6 +34,10 @@ impl Blas for Gemms {
         "gemm crate 0.19"
     }
 
+    fn does(&self, dtype: Scalar) -> bool {
+        matches!(dtype, Scalar::F32 | Scalar::F64)
+    }
+
     fn gemm(&self, op: &Gemm<'_>) -> Result<bool> {
         let cells = |matrix: &Matrix<'_>| self.core.cells(matrix.memory).cloned();
         let (a, b, c) = (cells(&op.a)?, cells(&op.b)?, cells(&op.c)?);
@@ -45,8 +49,8 @@ impl Blas for Gemms {
             let apart = bytes.end <= in_c.start || in_c.end <= bytes.start;
             op.c.memory.same(matrix.memory) && !apart
         };
-        let known = matches!(op.dtype, Scalar::F32 | Scalar::F64);
-        if !known || !is_injective(op) || meets_c(&op.a, in_a) || meets_c(&op.b, in_b) {
+        if !self.does(op.dtype) || !is_injective(op) || meets_c(&op.a, in_a) || meets_c(&op.b, in_b)
+        {
             return Ok(false);
         }
         if op.m == 0 || op.n == 0 {

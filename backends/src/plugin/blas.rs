@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::vendor::{Blas, Gemm, Matrix};
 use std::ptr;
 use std::sync::Arc;
+use suanzi_codegen::Scalar;
 use suanzi_plugin::{MAX_AXES, Memory, Op, Tensor, op};
 
 /// The library of one device.
@@ -35,6 +36,11 @@ impl Engine {
 impl Blas for Engine {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn does(&self, _: Scalar) -> bool {
+        // The plan of a product says.
+        true
     }
 
     fn gemm(&self, gemm: &Gemm<'_>) -> Result<bool> {

@@ -99,6 +99,7 @@ pub unsafe fn read(raw: &Raw) -> Result<Described, String> {
         shared_bytes: raw.shared_bytes,
         memory_bytes: raw.memory_bytes,
         max_alloc: raw.max_alloc,
+        vector_bytes: 16,
         subgroup,
         host: has(flags::HOST),
         denormals_f32: has(flags::DENORMALS),

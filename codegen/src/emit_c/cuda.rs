@@ -25,15 +25,16 @@ const EXTREMA: &str = "\
 ";
 
 /// Exchanges with the mask of the subgroup's work-items: all of them take part, since subgroup
-/// operations stand in uniform control flow, but the last subgroup of a group may not be full.
-const EXCHANGES: &str = "\
+/// operations stand in uniform control flow, but the last subgroup of a group may not be full. A
+/// subgroup wider than the mask is named by all of its bits.
+pub(super) const EXCHANGES: &str = "\
 #define SZ_SHUFFLE(v, lane) __shfl_sync(sz_mask(), v, lane)
 #define SZ_SHUFFLE_UP(v, by) __shfl_up_sync(sz_mask(), v, by)
 #define SZ_SHUFFLE_DOWN(v, by) __shfl_down_sync(sz_mask(), v, by)
 #define SZ_SHUFFLE_XOR(v, by) __shfl_xor_sync(sz_mask(), v, by)
 #define SZ_ALL(v) __all_sync(sz_mask(), v)
 #define SZ_ANY(v) __any_sync(sz_mask(), v)
-#define sz_mask() (0xffffffffu >> (31u - sz_last()))
+#define sz_mask() (0xffffffffu >> (31u - (sz_last() < 31u ? sz_last() : 31u)))
 ";
 
 /// What dialects with exchanges alone make scans and reductions from. The scan ends in the last

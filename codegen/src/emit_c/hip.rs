@@ -21,7 +21,7 @@ const EXCHANGES: &str = "\
 ";
 
 /// ROCm gained the signed overloads late; a loop serves every version.
-const EXTREMA: &str = "\
+pub(super) const EXTREMA: &str = "\
 template <class T> __device__ inline T sz_atomic_extremum(T* p, T v, bool larger) {
     unsigned long long* bits = (unsigned long long*)p;
     unsigned long long old = *bits, seen;

@@ -2,7 +2,7 @@
 //!
 //! There is one printer ([`print`], [`expr`], [`memory`], [`fragment`], [`mask`],
 //! [`literal`]) and a table
-//! for each dialect ([`opencl`], [`cuda`], [`hip`]); [`mod@dialect`] says what is in a table. A new
+//! for each dialect ([`opencl`], [`cuda`], [`hip`], [`kin`]); [`mod@dialect`] says what is in a table. A new
 //! vendor is a new table, never a branch in the printer; [`custom`] reads tables from TOML, for devices
 //! that come as plugins.
 //!
@@ -21,6 +21,7 @@ mod dialect;
 mod expr;
 mod fragment;
 mod hip;
+mod kin;
 mod literal;
 mod mask;
 mod memory;
@@ -32,6 +33,7 @@ pub use cuda::CUDA;
 pub use custom::described;
 pub use dialect::*;
 pub use hip::HIP;
+pub use kin::{COREX, CUDALIKE, MACA, MUSA, SUPA};
 pub use opencl::OPENCL;
 
 use crate::ir::Kernel;
@@ -39,7 +41,7 @@ use crate::legalise::Unsupported;
 use crate::target::Target;
 
 /// Every dialect.
-pub const DIALECTS: &[&Dialect] = &[&OPENCL, &CUDA, &HIP];
+pub const DIALECTS: &[&Dialect] = &[&OPENCL, &CUDA, &HIP, &CUDALIKE, &MUSA, &MACA, &COREX, &SUPA];
 
 /// Finds a dialect by name.
 pub fn dialect(name: &str) -> Option<&'static Dialect> {

@@ -5,12 +5,14 @@
 //! of its input. The epilogue is an expression on the sums, with other tensors in it: scaling, a bias, an
 //! activation, what C held before.
 //!
-//! One kernel ([`kernel`]) is built from one struct of parameters ([`tiles`]). On a CPU, B (and A where
+//! Where the device has a vendor's library of matrix products and it is to be used, [`engine`] asks it
+//! for plain products first. Else one kernel ([`kernel`]) is built from one struct of parameters ([`tiles`]). On a CPU, B (and A where
 //! its rows do not lie well) is first packed into panels ([`pack`]).
 //!
 //! Sums are held in the accumulator's kind, k ascending in one chain of `fma` for each element: a device gives
 //! the same bits every time, and the error is at most `k · eps / 2 · Σ|a · b|`.
 
+mod engine;
 mod kernel;
 mod pack;
 pub mod shipped;
@@ -250,6 +252,9 @@ fn run(c: &Contract<'_>, into: Option<&Tensor>, forced: Option<Tiles>) -> Result
     let (machine, kind) = (Machine::of(&out), compute_kind(c.dtype));
     let m: usize = shape[nb..nb + nm].iter().product();
     let n = shape[nb + nm];
+    if forced.is_none() && engine::run(ctx, c, &epilogue, &out, [m, n, k])? {
+        return Ok(out);
+    }
     let mut run = Run {
         c,
         ctx,

@@ -105,33 +105,6 @@ impl Tiles {
         }
     }
 
-    /// What [`Tiles::choose`] may choose on any machine.
-    pub(crate) fn shipped(kind: Scalar) -> Vec<Tiles> {
-        // Tiles change at these lengths and next to them.
-        let near = |e: u32| [(1usize << e) - 1, 1 << e, (1 << e) + 1];
-        let lengths: Vec<usize> = (1..12).flat_map(near).chain([1, CPU_ROWS]).collect();
-        let mut all: Vec<Tiles> = vec![];
-        for machine in
-            [DeviceKind::Cpu, DeviceKind::Gpu, DeviceKind::Interpreter].map(Machine::usual)
-        {
-            let small = Machine {
-                max_workgroup: 64,
-                ..machine
-            };
-            for machine in [machine, small] {
-                for &m in &lengths {
-                    for &n in &lengths {
-                        let tiles = Tiles::choose(machine, kind, m, n);
-                        if !all.contains(&tiles) {
-                            all.push(tiles);
-                        }
-                    }
-                }
-            }
-        }
-        all
-    }
-
     /// Whether a kernel can be made of them at all.
     pub fn is_sound(&self) -> bool {
         let lanes = [1, 2, 4, 8, 16].contains(&self.lanes);
@@ -167,10 +140,10 @@ impl Tiles {
         self.group[1] * self.nr * u32::from(self.lanes)
     }
 
-    /// Steps along k in one turn of the loop.
+    /// Steps along k that are done with a tile before anything else is.
     pub fn steps(&self) -> u32 {
         match self.stage {
-            Stage::Panels { unroll } => unroll,
+            Stage::Panels { .. } => DEPTH,
             Stage::Shared { kc, .. } => kc,
         }
     }
