@@ -16,11 +16,12 @@ unsafe fn first<T>(x: *const T, n: usize, inc: Int) -> *mut T {
     unsafe { x.cast_mut().offset(start(n, inc)) }
 }
 
-/// Calls `f` with the addresses of each pair of elements, in order.
+/// Calls `f` with the addresses of each pair of elements, in order. Not part of its callers, which
+/// are short where both increments are 1.
 ///
 /// # Safety
 /// Both vectors have `n` elements at their increments.
-#[inline(always)]
+#[inline(never)]
 unsafe fn pairs<T>(
     n: usize,
     x: *const T,
@@ -35,6 +36,18 @@ unsafe fn pairs<T>(
         for i in 0..n as isize {
             f(x.offset(i * incx as isize), y.offset(i * incy as isize));
         }
+    }
+}
+
+/// Calls `f` with the address of each element of a vector with a positive increment.
+///
+/// # Safety
+/// The vector has `n` elements at its increment.
+#[inline(never)]
+unsafe fn elements<T>(n: usize, x: *mut T, incx: Int, mut f: impl FnMut(*mut T)) {
+    for i in 0..n {
+        // SAFETY: the caller's promise.
+        f(unsafe { x.add(i * incx as usize) });
     }
 }
 
@@ -56,6 +69,7 @@ pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T,
     }
 }
 
+#[inline(never)]
 unsafe fn strided_axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T, incy: Int) {
     // SAFETY: the caller's vectors have these increments.
     unsafe {
@@ -106,7 +120,8 @@ pub unsafe fn dot<T: Scalar>(
 }
 
 /// The sum of products in f64, on top of `s`.
-pub unsafe fn dot_wide<T: Copy + Into<f64>>(
+#[inline(always)]
+pub unsafe fn dot_wide<T: Real>(
     n: usize,
     mut s: f64,
     x: *const T,
@@ -115,8 +130,17 @@ pub unsafe fn dot_wide<T: Copy + Into<f64>>(
     incy: Int,
 ) -> f64 {
     // SAFETY: the caller's vectors have these increments.
-    unsafe { pairs(n, x, incx, y, incy, |x, y| s += (*x).into() * (*y).into()) };
-    s
+    unsafe {
+        if incx == 1 && incy == 1 {
+            let (x, y) = (
+                parallel::Shared(x.cast_mut()),
+                parallel::Shared(y.cast_mut()),
+            );
+            return s + parallel::sum::<T, f64>(n, |i, m| kernels::wide_dot(m, x.at(i), y.at(i)));
+        }
+        pairs(n, x, incx, y, incy, |x, y| s += (*x).wide() * (*y).wide());
+        s
+    }
 }
 
 #[inline(always)]
@@ -161,9 +185,7 @@ pub unsafe fn scal<T: Scalar>(n: usize, a: T, x: *mut T, incx: Int) {
             let x = parallel::Shared(x);
             parallel::ranges(n, size_of::<T>(), |i, m| kernels::scale(m, a, x.at(i)));
         } else {
-            for i in 0..n {
-                *x.add(i * incx as usize) *= a;
-            }
+            elements(n, x, incx, |x| *x *= a);
         }
     }
 }
@@ -178,10 +200,7 @@ pub unsafe fn scal_real<T: Scalar>(n: usize, a: T::Real, x: *mut T, incx: Int) {
         if incx == 1 && T::COMPLEX {
             scal(2 * n, a, x.cast::<T::Real>(), 1);
         } else {
-            for i in 0..n {
-                let x = x.add(i * incx as usize);
-                *x = (*x).scale(a);
-            }
+            elements(n, x, incx, |x| *x = (*x).scale(a));
         }
     }
 }
@@ -199,17 +218,15 @@ pub unsafe fn asum<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
             let x = parallel::Shared(x.cast::<T::Real>().cast_mut());
             return parallel::sum::<T::Real, T::Real>(reals, |i, m| kernels::abs_sum(m, x.at(i)));
         }
-        for i in 0..n {
-            s += (*x.add(i * incx as usize)).abs1();
-        }
+        elements(n, x.cast_mut(), incx, |x| s += (*x).abs1());
     }
     s
 }
 
 /// The square root of the sum of squares, without overflow on the way.
+#[inline(always)]
 pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
     // Squares of f32 cannot leave f64's range; squares of f64 can, and then are scaled.
-    let wide = |r: T::Real| r.wide();
     let back = |r: f64| num_traits::cast::<f64, T::Real>(r).unwrap_or(T::Real::nan());
     // SAFETY: the caller's vector has this increment; two reals make a complex number.
     unsafe {
@@ -222,17 +239,36 @@ pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
             let x = parallel::Shared(x.cast::<T::Real>());
             parallel::sum::<T::Real, f64>(reals, |i, m| kernels::squares(m, x.at(i)))
         } else {
-            let mut s = 0.0;
-            for i in 0..n as isize {
-                let v = *x.offset(i * incx as isize);
-                s += wide(v.re()).powi(2) + wide(v.im()).powi(2);
-            }
-            s
+            strided_squares(n, x, incx)
         };
-        let small = f64::MIN_POSITIVE / f64::EPSILON * (2 * n).max(1) as f64;
-        if size_of::<T::Real>() == 4 || (s > small && s < f64::INFINITY) {
+        // Below, squares that are lost for being too small may count: there are 2^62 at most.
+        const SMALL: f64 = 1e-270;
+        if size_of::<T::Real>() == 4 || (s > SMALL && s < f64::INFINITY) {
             return back(s.sqrt());
         }
+        scaled_nrm2(n, x, incx)
+    }
+}
+
+/// The sum of the squares.
+#[inline(never)]
+unsafe fn strided_squares<T: Scalar>(n: usize, x: *const T, incx: Int) -> f64 {
+    let mut s = 0.0;
+    for i in 0..n as isize {
+        // SAFETY: the caller's vector begins at `x` and has this increment.
+        let v = unsafe { *x.offset(i * incx as isize) };
+        s += v.re().wide().powi(2) + v.im().wide().powi(2);
+    }
+    s
+}
+
+/// The same for numbers whose squares may leave f64's range.
+#[cold]
+unsafe fn scaled_nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
+    let wide = |r: T::Real| r.wide();
+    let back = |r: f64| num_traits::cast::<f64, T::Real>(r).unwrap_or(T::Real::nan());
+    // SAFETY: the caller's vector begins at `x` and has this increment.
+    unsafe {
         let (mut scale, mut sum) = (0f64, 0f64);
         for i in 0..n as isize {
             let v = *x.offset(i * incx as isize);

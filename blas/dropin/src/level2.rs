@@ -6,9 +6,10 @@
 
 use crate::args::{Diag, Op, Uplo};
 use crate::kernels;
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Area, Shared};
 use crate::scalar::Scalar;
 use crate::storage::{Band, Format, Triangle};
+use std::mem::MaybeUninit;
 
 /// y += alpha·op(A)·x for a full matrix of m rows and n columns.
 pub unsafe fn gemv<T: Scalar>(
@@ -65,12 +66,12 @@ unsafe fn add_columns<T: Scalar>(
             let rows = (m - i).min(ROWS);
             for j in (0..n).step_by(COLS) {
                 let cols = (n - j).min(COLS);
-                let mut t = [T::default(); COLS];
+                let mut t = [MaybeUninit::<T>::uninit(); COLS];
                 for (q, t) in t.iter_mut().enumerate().take(cols) {
-                    *t = alpha * *x.add(j + q);
+                    t.write(alpha * *x.add(j + q));
                 }
-                let column = a.add(i + j * lda);
-                kernels::columns(rows, cols, column, lda as isize, t.as_ptr(), conj, y.add(i));
+                let (column, t) = (a.add(i + j * lda), t.as_ptr().cast());
+                kernels::columns(rows, cols, column, lda as isize, t, conj, y.add(i));
             }
         }
     }
@@ -136,59 +137,87 @@ pub unsafe fn symv<T: Scalar>(
     x: *const T,
     y: *mut T,
 ) {
-    // SAFETY: the columns' rows lie within the vectors.
+    let product = Symmetric {
+        herm,
+        conj,
+        alpha,
+        a,
+        x,
+        y,
+    };
+    // SAFETY: the columns' rows lie within the vectors, and each thread has its own sums.
     unsafe {
-        let mut j = 0;
-        if let Format::Full(lda) = a.format {
-            let block = SymmetricBlock {
-                herm,
-                conj,
-                alpha,
-                a,
-                lda,
-                x,
-                y,
-            };
-            while !T::COMPLEX && j + 4 <= a.n {
-                block.columns::<4>(j);
-                j += 4;
-            }
-            while j + 2 <= a.n {
-                block.columns::<2>(j);
-                j += 2;
-            }
+        let parts = Area::parts(a.bytes());
+        if parts == 1 {
+            return product.columns(0, a.n);
         }
-        for j in j..a.n {
-            let (c, d) = a.split(j);
-            // In a full matrix only the last column is left, and a lower one has no rows there.
-            let t = [alpha * *x.add(j)];
-            let (xr, yr) = (x.add(c.row), y.add(c.row));
-            let [sum] = kernels::both(c.len, c.at, 0, &t, xr, yr, conj, herm && !conj);
-            let d = if herm { T::real((*d).re()) } else { *d };
-            *y.add(j) += t[0] * d + alpha * sum;
+        let mut sums = vec![T::zero(); parts * a.n];
+        let at = Shared(sums.as_mut_ptr());
+        let all = Shared(std::ptr::from_ref(&product).cast_mut());
+        parallel::areas(a.n, parts, a.area(), &|part, from, to| {
+            let product = *all.at(0);
+            let y = at.at(part * product.a.n);
+            Symmetric { y, ..product }.columns(from, to);
+        });
+        for part in sums.chunks_exact(a.n) {
+            kernels::axpy(a.n, T::one(), part.as_ptr(), y);
         }
     }
 }
 
-/// Some columns of a full symmetric matrix at once: what is beside their diagonal block, and it.
-struct SymmetricBlock<T> {
+/// A product with a symmetric matrix.
+#[derive(Clone, Copy)]
+struct Symmetric<T> {
     herm: bool,
     conj: bool,
     alpha: T,
     a: Triangle<T>,
-    lda: usize,
     x: *const T,
     y: *mut T,
 }
 
-impl<T: Scalar> SymmetricBlock<T> {
-    unsafe fn columns<const N: usize>(&self, j: usize) {
-        let SymmetricBlock {
+impl<T: Scalar> Symmetric<T> {
+    /// What the stored part of some columns adds to y.
+    unsafe fn columns(&self, from: usize, to: usize) {
+        let Symmetric {
             herm,
             conj,
             alpha,
             a,
-            lda,
+            x,
+            y,
+        } = *self;
+        let mut j = from;
+        // SAFETY: the columns' rows lie within the vectors.
+        unsafe {
+            if let Format::Full(lda) = a.format {
+                while !T::COMPLEX && j + 4 <= to {
+                    self.block::<4>(lda, j);
+                    j += 4;
+                }
+                while j + 2 <= to {
+                    self.block::<2>(lda, j);
+                    j += 2;
+                }
+            }
+            for j in j..to {
+                let (c, d) = a.split(j);
+                let t = [alpha * *x.add(j)];
+                let (xr, yr) = (x.add(c.row), y.add(c.row));
+                let [sum] = kernels::both(c.len, c.at, 0, &t, xr, yr, conj, herm && !conj);
+                let d = if herm { T::real((*d).re()) } else { *d };
+                *y.add(j) += t[0] * d + alpha * sum;
+            }
+        }
+    }
+
+    /// The same of N columns of a full matrix: what is beside their diagonal block, and it.
+    unsafe fn block<const N: usize>(&self, lda: usize, j: usize) {
+        let Symmetric {
+            herm,
+            conj,
+            alpha,
+            a,
             x,
             y,
         } = *self;
@@ -232,8 +261,48 @@ fn order(op: Op, uplo: Uplo, solve: bool, n: usize) -> impl Iterator<Item = usiz
 
 /// x := op(A)·x.
 pub unsafe fn trmv<T: Scalar>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T) {
-    // SAFETY: the caller's promise.
-    unsafe { blocks(op, diag, a, x, false) }
+    // SAFETY: the threads' parts of x are disjoint; the others' they read from a copy.
+    unsafe {
+        let (Format::Full(lda), 2..) = (a.format, Area::parts(a.bytes())) else {
+            return blocks(op, diag, a, x, false);
+        };
+        let parts = Area::parts(a.bytes());
+        let copy = std::slice::from_raw_parts(x, a.n).to_vec();
+        let (own, x, before) = (Shared(a.a), Shared(x), Shared(copy.as_ptr().cast_mut()));
+        // Elements of x need those behind them, or those before.
+        let behind = (a.uplo == Uplo::Upper) != op.trans();
+        let area = if behind {
+            Area::Shrinking
+        } else {
+            Area::Growing
+        };
+        parallel::areas(a.n, parts, area, &|_, from, to| {
+            let n = to - from;
+            let at = |i: usize, j: usize| own.at(j * lda + i);
+            let block = Triangle {
+                n,
+                a: at(from, from),
+                ..a
+            };
+            blocks(op, diag, block, x.at(from), false);
+            let (first, count) = if behind { (to, a.n - to) } else { (0, from) };
+            let (m, n, i, j) = if op.trans() {
+                (count, n, first, from)
+            } else {
+                (n, count, from, first)
+            };
+            gemv(
+                op,
+                m,
+                n,
+                T::one(),
+                at(i, j),
+                lda,
+                before.at(first),
+                x.at(from),
+            );
+        });
+    }
 }
 
 /// x := op(A)⁻¹·x.
@@ -374,37 +443,53 @@ pub unsafe fn ger<T: Scalar>(
     }
 }
 
+/// Calls `f` with each range of a triangle's columns that a thread takes.
+fn columns_of<T: Scalar>(a: Triangle<T>, f: impl Fn(usize, usize) + Sync) {
+    match Area::parts(a.bytes()) {
+        1 => f(0, a.n),
+        parts => parallel::areas(a.n, parts, a.area(), &|_, from, to| f(from, to)),
+    }
+}
+
 /// A += alpha·x·xᵀ, or alpha·x·xᴴ with a real diagonal.
 pub unsafe fn syr<T: Scalar>(herm: bool, alpha: T, x: *const T, a: Triangle<T>) {
-    // SAFETY: each column's rows lie within the vector.
-    unsafe {
-        for j in 0..a.n {
-            let (c, (_, d)) = (a.column(j), a.split(j));
-            let xj = *x.add(j);
-            if !xj.is_zero() {
-                kernels::axpy(c.len, alpha * xj.conj_if(herm), x.add(c.row), c.at);
-            }
-            if herm {
-                *d = T::real((*d).re());
+    let (x, own) = (Shared(x.cast_mut()), Shared(a.a));
+    columns_of(a, |from, to| {
+        let a = Triangle { a: own.ptr(), ..a };
+        for j in from..to {
+            // SAFETY: each column's rows lie within the vector, and each thread has its columns.
+            unsafe {
+                let (c, (_, d)) = (a.column(j), a.split(j));
+                let xj = *x.at(j);
+                if !xj.is_zero() {
+                    kernels::axpy(c.len, alpha * xj.conj_if(herm), x.at(c.row), c.at);
+                }
+                if herm {
+                    *d = T::real((*d).re());
+                }
             }
         }
-    }
+    });
 }
 
 /// A += alpha·x·yᵀ + alpha·y·xᵀ, or alpha·x·yᴴ + conj(alpha)·y·xᴴ with a real diagonal.
 pub unsafe fn syr2<T: Scalar>(herm: bool, alpha: T, x: *const T, y: *const T, a: Triangle<T>) {
-    // SAFETY: each column's rows lie within the vectors.
-    unsafe {
-        for j in 0..a.n {
-            let (c, (_, d)) = (a.column(j), a.split(j));
-            let (xj, yj) = (*x.add(j), *y.add(j));
-            if !xj.is_zero() || !yj.is_zero() {
-                kernels::axpy(c.len, alpha * yj.conj_if(herm), x.add(c.row), c.at);
-                kernels::axpy(c.len, (alpha * xj).conj_if(herm), y.add(c.row), c.at);
-            }
-            if herm {
-                *d = T::real((*d).re());
+    let (x, y, own) = (Shared(x.cast_mut()), Shared(y.cast_mut()), Shared(a.a));
+    columns_of(a, |from, to| {
+        let a = Triangle { a: own.ptr(), ..a };
+        for j in from..to {
+            // SAFETY: each column's rows lie within the vectors, and each thread has its columns.
+            unsafe {
+                let (c, (_, d)) = (a.column(j), a.split(j));
+                let (xj, yj) = (*x.at(j), *y.at(j));
+                if !xj.is_zero() || !yj.is_zero() {
+                    let (s, t) = (alpha * yj.conj_if(herm), (alpha * xj).conj_if(herm));
+                    kernels::axpy2(c.len, s, x.at(c.row), t, y.at(c.row), c.at);
+                }
+                if herm {
+                    *d = T::real((*d).re());
+                }
             }
         }
-    }
+    });
 }

@@ -6,8 +6,8 @@
 //! Within a block, a few rows of X at a time are copied to a panel, and tiles go over its columns.
 //! The rows are independent, so the cores share them.
 
-use crate::kernels::tile::{Keep, Kernel, Solve, Tile};
-use crate::operand::{Operand, View, pack, unpack};
+use crate::kernels::tile::{Keep, Kernel, Panels, Solve, Tile, Update};
+use crate::operand::{Operand, View, copy, pack, unpack};
 use crate::parallel::{self, Shared};
 use crate::product::Product;
 use crate::scalar::Scalar;
@@ -28,6 +28,10 @@ pub struct Triangular<T> {
 
 /// Columns of X in a block.
 const BLOCK: usize = 128;
+/// Panels of rows that are solved together: what one waits for, the other has time to do.
+const GROUP: usize = 2;
+/// Elements between rows that must not all fall into the same lines of the cache.
+const GAP: usize = 16;
 
 impl<T: Scalar> Triangular<T> {
     /// # Safety
@@ -62,7 +66,7 @@ impl<T: Scalar> Triangular<T> {
     unsafe fn blocks(self, kernel: &Kernel<T>) {
         let count = self.k.div_ceil(BLOCK);
         for i in 0..count {
-            // Products need the columns before as they were, so they begin at the end.
+            // A product reads a block as it was, a solution as it is.
             let at = BLOCK * if self.solve { i } else { count - 1 - i };
             let len = (self.k - at).min(BLOCK);
             // SAFETY: the blocks lie within X and U.
@@ -70,28 +74,23 @@ impl<T: Scalar> Triangular<T> {
                 if self.solve {
                     let alpha = if i == 0 { self.alpha } else { T::one() };
                     self.block(kernel, at, len, alpha);
-                    let rest = self.k - at - len;
-                    if rest > 0 {
-                        let (to, u) = (self.x.from(0, at + len), self.u.from(at, at + len));
-                        add(
-                            self.r,
-                            rest,
-                            len,
-                            -T::one(),
-                            self.x.from(0, at),
-                            u,
-                            alpha,
-                            to,
-                        );
-                    }
+                    self.others(at, len, -T::one(), alpha);
                 } else {
+                    self.others(at, len, self.alpha, T::one());
                     self.block(kernel, at, len, self.alpha);
-                    if at > 0 {
-                        let (to, u) = (self.x.from(0, at), self.u.from(0, at));
-                        add(self.r, len, at, self.alpha, self.x, u, T::one(), to);
-                    }
                 }
             }
+        }
+    }
+
+    /// What the block's columns add to those behind them.
+    unsafe fn others(&self, at: usize, len: usize, alpha: T, beta: T) {
+        let rest = self.k - at - len;
+        if rest > 0 {
+            let (to, u) = (self.x.from(0, at + len), self.u.from(at, at + len));
+            let x = self.x.from(0, at);
+            // SAFETY: the caller's promise.
+            unsafe { add(self.r, rest, len, alpha, x, u, beta, to) };
         }
     }
 
@@ -106,26 +105,39 @@ impl<T: Scalar> Triangular<T> {
         let row = len + kernel.nr;
         // SAFETY: the workspace has room for the triangle and a panel of X; panels are whole.
         unsafe {
-            let space = Workspace::take::<T>(row * len + len * mr);
+            let space = Workspace::take::<T>(row * len + GROUP * len * mr);
             let triangle = space.ptr::<T>();
             let from = triangle.add(row * len);
             let regular = self.copy_triangle(self.u.from(at, at), len, triangle, row);
-            let panel = Panel {
-                kernel,
-                triangle,
-                row,
-                regular,
-                x: from,
-            };
-            for i in (0..self.r).step_by(mr) {
-                let rows = (self.r - i).min(mr);
-                let x = self.x.from(i, at);
-                pack(kernel, x, rows, len, mr, from);
+            for i in (0..self.r).step_by(GROUP * mr) {
+                let rows = (self.r - i).min(GROUP * mr);
+                let parts = (0..rows).step_by(mr).map(|r| {
+                    let x = self.x.from(i + r, at);
+                    (x, (rows - r).min(mr), from.add(r * len))
+                });
+                for (x, rows, panel) in parts.clone() {
+                    pack(kernel, x, rows, len, mr, panel);
+                }
+                let group = Group {
+                    kernel,
+                    triangle,
+                    row,
+                    regular,
+                    panels: Panels {
+                        x: from,
+                        size: len * mr,
+                        count: rows.div_ceil(mr),
+                    },
+                };
                 if self.solve {
-                    panel.solve(0, len, alpha);
-                    unpack(x, rows, len, mr, from);
-                } else {
-                    panel.multiply(len, alpha, x.at.cast_mut(), x.cs, rows);
+                    group.solve(0, len, alpha);
+                }
+                for (x, rows, panel) in parts {
+                    if self.solve {
+                        unpack(kernel, x, rows, len, panel);
+                    } else {
+                        group.multiply(panel, len, alpha, (x.at.cast_mut(), x.cs, rows));
+                    }
                 }
             }
             space.give_back();
@@ -136,42 +148,56 @@ impl<T: Scalar> Triangular<T> {
     /// the transpose, columns of it are copied as they are, and tiles write where they belong.
     unsafe fn multiply_rows(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
         let Kernel { mr, nr, .. } = *kernel;
-        let ld = len.next_multiple_of(mr);
+        let row_gap = len + GAP;
         let down = self.x.cs < 0;
         // In memory's order, from the lowest address on.
         let place = |j: usize| if down { len - 1 - j } else { j };
-        let (x, u) = (self.x.from(0, at + place(0)), self.u.from(at, at));
+        let x = self.x.from(0, at + place(0));
         // SAFETY: the workspace has room for the triangle and some columns; only U's upper triangle
         // is read.
         unsafe {
-            let space = Workspace::take::<T>(ld * len + nr * len);
+            let padded = len.next_multiple_of(mr);
+            let space = Workspace::take::<T>(padded * len + nr * row_gap);
             let triangle = space.ptr::<T>();
-            let columns = triangle.add(ld * len);
-            triangle.write_bytes(0, ld * len);
-            for j in 0..len {
-                for p in 0..j {
-                    *triangle.add(place(p) * ld + place(j)) = u.get(p, j);
+            let columns = triangle.add(padded * len);
+            // The transpose in memory's order: a lower triangle, or an upper one if it is reversed.
+            let mut t = self.u.from(at + place(0), at + place(0)).transposed();
+            if down {
+                (t.rs, t.cs) = (-t.rs, -t.cs);
+            }
+            for row in (0..len).step_by(mr) {
+                let (panel, rows) = (triangle.add(row * len), (len - row).min(mr));
+                let (from, to) = if down { (row + rows, len) } else { (0, row) };
+                let beside = panel.add(from * mr);
+                pack(kernel, t.from(row, from), rows, to - from, mr, beside);
+                conjugate(t.conj, (to - from) * mr, beside);
+                panel.add(row * mr).write_bytes(0, rows * mr);
+                for q in row..row + rows {
+                    let column = panel.add(q * mr);
+                    let (from, to) = if down { (row, q) } else { (q + 1, row + rows) };
+                    for r in from..to {
+                        *column.add(r - row) = t.get(r, q);
+                    }
+                    *column.add(q - row) = if self.unit { T::one() } else { t.get(q, q) };
                 }
-                let d = if self.unit { T::one() } else { u.get(j, j) };
-                *triangle.add(place(j) * ld + place(j)) = d;
             }
             for i in (0..self.r).step_by(nr) {
                 let cols = (self.r - i).min(nr);
                 for c in 0..cols {
                     let from = x.ptr(i + c, 0);
-                    columns.add(c * len).copy_from_nonoverlapping(from, len);
+                    columns.add(c * row_gap).copy_from_nonoverlapping(from, len);
                 }
                 for row in (0..len).step_by(mr) {
                     let rows = (len - row).min(mr);
                     let (from, to) = if down { (row, len) } else { (0, row + rows) };
                     let tile = Tile {
                         k: to - from,
-                        a: triangle.add(from * ld + row),
-                        a_step: ld as isize,
+                        a: triangle.add(row * len + from * mr),
+                        a_step: mr as isize,
                         a_padded: true,
                         b: columns.add(from),
                         b_step: 1,
-                        b_col: len as isize,
+                        b_col: row_gap as isize,
                         conj_a: false,
                         conj_b: false,
                         c: x.ptr(i, 0).cast_mut().add(row),
@@ -195,79 +221,92 @@ impl<T: Scalar> Triangular<T> {
     unsafe fn copy_triangle(&self, u: View<T>, len: usize, to: *mut T, row: usize) -> bool {
         // SAFETY: there is room for the rows; only U's upper triangle is read.
         unsafe {
-            let inverse = |d: T| T::one().over(d);
-            let normal = |d: T| {
-                let size = d.abs1();
-                Float::is_normal(size) && Float::is_normal(inverse(d).abs1())
-            };
-            let regular = self.unit || !self.solve || (0..len).all(|j| normal(u.get(j, j)));
+            let normal = |d: T| Float::is_normal(d.abs1());
+            let mut regular = true;
             to.write_bytes(0, row * len);
-            for j in 0..len {
-                for p in 0..j {
-                    *to.add(p * row + j) = u.get(p, j);
+            // Some columns at a time: what is above their square, and that.
+            const SOME: usize = 32;
+            for first in (0..len).step_by(SOME) {
+                let last = len.min(first + SOME);
+                let above = u.from(0, first).transposed();
+                copy(above, last - first, first, to.add(first), row);
+                for p in 0..first {
+                    conjugate(u.conj, last - first, to.add(p * row + first));
                 }
-                let d = to.add(j * row + j);
-                *d = match (self.unit, self.solve && regular) {
-                    (true, _) => T::one(),
-                    (false, true) => inverse(u.get(j, j)),
-                    (false, false) => u.get(j, j),
-                };
+                for j in first..last {
+                    for p in first..j {
+                        *to.add(p * row + j) = u.get(p, j);
+                    }
+                    let d = to.add(j * row + j);
+                    *d = match (self.unit, self.solve) {
+                        (true, _) => T::one(),
+                        (false, true) => T::one().over(u.get(j, j)),
+                        (false, false) => u.get(j, j),
+                    };
+                    regular &= !self.solve || self.unit || (normal(u.get(j, j)) && normal(*d));
+                }
+            }
+            if !regular {
+                for j in 0..len {
+                    *to.add(j * row + j) = u.get(j, j);
+                }
             }
             regular
         }
     }
 }
 
-/// Some rows of X, packed, and the triangle that they meet.
-struct Panel<'a, T> {
+/// Conjugates `n` elements, if asked for.
+unsafe fn conjugate<T: Scalar>(yes: bool, n: usize, x: *mut T) {
+    if yes {
+        for i in 0..n {
+            // SAFETY: the caller's promise.
+            unsafe { *x.add(i) = (*x.add(i)).conj() };
+        }
+    }
+}
+
+/// Some panels of rows of X, packed, and the triangle that they meet.
+struct Group<'a, T> {
     kernel: &'a Kernel<T>,
     triangle: *const T,
     row: usize,
     regular: bool,
-    x: *mut T,
+    panels: Panels<T>,
 }
 
-impl<T: Scalar> Panel<'_, T> {
-    /// C := alpha·X·U + beta·C, for X's columns from..to and `cols` columns of U from `j` on.
-    unsafe fn tile(
+impl<T: Scalar> Group<'_, T> {
+    /// Y := alpha·X·U for the `len` columns of one panel; Y with its leading dimension, and rows.
+    unsafe fn multiply(
         &self,
-        (from, to): (usize, usize),
-        (j, cols): (usize, usize),
+        panel: *const T,
+        len: usize,
         alpha: T,
-        beta: T,
-        (c, ldc, rows): (*mut T, isize, usize),
+        (y, ldc, rows): (*mut T, isize, usize),
     ) {
-        let mr = self.kernel.mr;
-        let tile = Tile {
-            k: to - from,
-            a: self.x.wrapping_add(from * mr),
-            a_step: mr as isize,
-            a_padded: true,
-            b: self.triangle.wrapping_add(from * self.row + j),
-            b_step: self.row as isize,
-            b_col: 1,
-            conj_a: false,
-            conj_b: false,
-            c,
-            ldc,
-            rows,
-            cols,
-            alpha,
-            beta,
-            keep: Keep::All,
-        };
-        // SAFETY: the caller's promise.
-        unsafe { (self.kernel.tile)(&tile) }
-    }
-
-    /// Y := alpha·X·U.
-    unsafe fn multiply(&self, len: usize, alpha: T, y: *mut T, ld: isize, rows: usize) {
-        let nr = self.kernel.nr;
+        let Kernel { mr, nr, .. } = *self.kernel;
         for j in (0..len).step_by(nr) {
             let cols = (len - j).min(nr);
-            let c = (y.wrapping_offset(j as isize * ld), ld, rows);
-            // SAFETY: the columns lie within the panels.
-            unsafe { self.tile((0, j + cols), (j, cols), alpha, T::zero(), c) };
+            let tile = Tile {
+                k: j + cols,
+                a: panel,
+                a_step: mr as isize,
+                a_padded: true,
+                b: self.triangle.wrapping_add(j),
+                b_step: self.row as isize,
+                b_col: 1,
+                conj_a: false,
+                conj_b: false,
+                c: y.wrapping_offset(j as isize * ldc),
+                ldc,
+                rows,
+                cols,
+                alpha,
+                beta: T::zero(),
+                keep: Keep::All,
+            };
+            // SAFETY: the columns lie within the panel.
+            unsafe { (self.kernel.tile)(&tile) }
         }
     }
 
@@ -276,28 +315,44 @@ impl<T: Scalar> Panel<'_, T> {
     /// by a caller that takes its halves (as LAPACK does in packed formats, and compares).
     unsafe fn solve(&self, from: usize, to: usize, alpha: T) {
         let Kernel { mr, nr, .. } = *self.kernel;
-        let column = |j: usize| self.x.wrapping_add(j * mr);
-        // SAFETY: the columns lie within the panel.
+        let panels = Panels {
+            x: self.panels.x.wrapping_add(from * mr),
+            ..self.panels
+        };
+        let u = |j: usize| self.triangle.wrapping_add(from * self.row + j);
+        let u_row = self.row;
+        // SAFETY: the columns lie within the panels.
         unsafe {
             if to - from > nr {
                 let half = from + (to - from) / 2;
                 self.solve(from, half, alpha);
-                for j in (half..to).step_by(nr) {
-                    let cols = (to - j).min(nr);
-                    let c = (column(j), mr as isize, mr);
-                    self.tile((from, half), (j, cols), -T::one(), alpha, c);
-                }
+                (self.kernel.update)(&Update {
+                    panels,
+                    k: half - from,
+                    cols: to - half,
+                    u: u(half),
+                    u_row,
+                    beta: alpha,
+                });
                 return self.solve(half, to, T::one());
             }
-            if !alpha.is_one() {
-                crate::kernels::times((to - from) * mr, alpha, column(from));
+            let (cols, u) = (to - from, u(from));
+            for p in 0..panels.count {
+                let x = panels.x.add(p * panels.size);
+                if !alpha.is_one() {
+                    crate::kernels::times(cols * mr, alpha, x);
+                }
+                if !self.regular {
+                    divide(mr, cols, x, u, u_row);
+                }
             }
-            let u = self.triangle.add(from * self.row + from);
-            let (x, cols, u_row) = (column(from), to - from, self.row);
             if self.regular {
-                (self.kernel.solve)(&Solve { x, cols, u, u_row });
-            } else {
-                divide(mr, cols, x, u, u_row);
+                (self.kernel.solve)(&Solve {
+                    panels,
+                    cols,
+                    u,
+                    u_row,
+                });
             }
         }
     }

@@ -1,10 +1,10 @@
 //! The loops under level 2: a few columns of a matrix at once, added up or multiplied with a vector.
 
-use super::drive::{Elementwise, R, each, pair};
+use super::drive::{Elementwise, R, each};
 use super::simd::{Factor, Vector};
 use super::versions;
 use crate::scalar::Scalar;
-use num_traits::Zero;
+use num_traits::{One, Zero};
 
 versions! {
     /// y += Σ_j t_j·a_j over `cols` columns `a_j` of `rows` elements, `lda` apart; the columns
@@ -62,13 +62,37 @@ impl<T: Scalar, const C: usize> Elementwise<R<T>> for Add<T, C> {
         // SAFETY: the caller's promise.
         unsafe {
             let y = self.y.cast::<R<T>>().add(i);
-            let mut acc = W::load(y);
-            for j in 0..C {
-                let a = self.a.offset(j as isize * self.lda).cast::<R<T>>();
-                let factor = Factor::<W>::conj(self.t[j], self.conj);
-                acc = factor.times_add::<T>(W::load(a.add(i)), acc);
+            if C == 1 {
+                let factor = Factor::<W>::conj(self.t[0], self.conj);
+                let a = W::load(self.a.cast::<R<T>>().add(i));
+                return factor.times_add::<T>(a, W::load(y)).store(y);
             }
-            acc.store(y);
+            // Two sums, so that additions need not wait for one another: of the columns times the
+            // real parts and times the imaginary ones, or of the first half and the second.
+            let mut sums = [W::splat(<R<T> as Zero>::zero()); 2];
+            if !T::COMPLEX {
+                sums[0] = W::load(y);
+            }
+            for j in 0..C {
+                let a = W::load(self.a.offset(j as isize * self.lda).cast::<R<T>>().add(i));
+                if T::COMPLEX {
+                    sums[0] = a.madd(W::splat(self.t[j].re()), sums[0]);
+                    sums[1] = a.madd(W::splat(self.t[j].im()), sums[1]);
+                } else {
+                    let half = 2 * j / C;
+                    sums[half] = a.madd(W::splat(self.t[j].re()), sums[half]);
+                }
+            }
+            let [own, other] = sums;
+            let sum = if T::COMPLEX {
+                let one = <R<T> as One>::one();
+                let sign = if self.conj { -one } else { one };
+                let own = own.madd(W::alternate(one, sign), W::load(y));
+                other.swap().madd(W::alternate(-sign, one), own)
+            } else {
+                own.add(other)
+            };
+            sum.store(y);
         }
     }
 }
@@ -85,7 +109,7 @@ unsafe fn some_columns<T: Scalar, V: Vector<R<T>>, const FMA: bool, const C: usi
     // SAFETY: the caller's promise.
     unsafe {
         let t = t.cast::<[T; C]>().read();
-        each::<R<T>, V, FMA>(rows * T::PARTS, Add { a, lda, t, conj, y });
+        each::<R<T>, V>(rows * T::PARTS, Add { a, lda, t, conj, y });
     }
 }
 
@@ -164,9 +188,11 @@ unsafe fn products<T: Scalar, V: Vector<R<T>>, const N: usize, const U: usize>(
         }
         let mut out = [T::zero(); N];
         for j in 0..N {
-            for u in 1..U {
-                own[j][0] = own[j][0].add(own[j][u]);
-                other[j][0] = other[j][0].add(other[j][u]);
+            if reals >= U * V::LANES {
+                for u in 1..U {
+                    own[j][0] = own[j][0].add(own[j][u]);
+                    other[j][0] = other[j][0].add(other[j][u]);
+                }
             }
             out[j] = total::<T, V>(own[j][0], other[j][0], conj);
         }
@@ -243,11 +269,11 @@ unsafe fn both_body<T: Scalar, V: Vector<R<T>>, const FMA: bool, const N: usize>
 unsafe fn total<T: Scalar, V: Vector<R<T>>>(own: V, other: V, conj: bool) -> T {
     // SAFETY: the caller has the instruction set.
     unsafe {
-        let p = pair::<R<T>, V>(own);
+        let p = own.pair();
         if !T::COMPLEX {
             return T::real(p[0] + p[1]);
         }
-        let q = pair::<R<T>, V>(other);
+        let q = other.pair();
         if conj {
             T::new(p[0] + p[1], q[0] - q[1])
         } else {

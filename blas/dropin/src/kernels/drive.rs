@@ -1,16 +1,16 @@
 //! How loops go over vectors: four vectors at a time, one at a time, then the end. An element is
 //! rounded the same way wherever it is.
 
-use super::simd::{Lanes, Vector};
+use super::simd::Vector;
 use crate::scalar::Scalar;
-use num_traits::{Float, Zero};
+use num_traits::Float;
 
 /// The reals of a type.
 pub type R<T> = <T as Scalar>::Real;
 
 /// What is done to each element by itself. A vector is read whole before any of it is written, so
 /// operands that are the same are no danger.
-pub trait Elementwise<F> {
+pub trait Elementwise<F: Float> {
     /// Does it to the reals from `i` on that a `W` holds.
     ///
     /// # Safety
@@ -18,12 +18,14 @@ pub trait Elementwise<F> {
     unsafe fn at<W: Vector<F>>(&self, i: usize);
 }
 
+type Half<F, V> = <V as Vector<F>>::Half;
+
 /// Does it to the reals 0..len.
 ///
 /// # Safety
 /// There are so many; the instruction set is there.
 #[inline(always)]
-pub unsafe fn each<F: Float, V: Vector<F>, const FMA: bool>(len: usize, op: impl Elementwise<F>) {
+pub unsafe fn each<F: Float, V: Vector<F>>(len: usize, op: impl Elementwise<F>) {
     let mut i = 0;
     // SAFETY: the vectors lie within 0..len.
     unsafe {
@@ -40,39 +42,20 @@ pub unsafe fn each<F: Float, V: Vector<F>, const FMA: bool>(len: usize, op: impl
                 i += V::LANES;
             }
         }
-        if V::LANES > 8 && i + 8 <= len {
-            op.at::<Lanes<F, 8, FMA>>(i);
-            i += 8;
-        }
-        if V::LANES > 4 && i + 4 <= len {
-            op.at::<Lanes<F, 4, FMA>>(i);
-            i += 4;
-        }
-        if V::LANES > 2 && i + 2 <= len {
-            op.at::<Lanes<F, 2, FMA>>(i);
-            i += 2;
+        // The rest in pieces: what is left over of twice their lanes.
+        macro_rules! end {
+            ($whole:ty) => {
+                let lanes = <Half<F, $whole>>::LANES;
+                if lanes < <$whole>::LANES && len & lanes != 0 {
+                    op.at::<Half<F, $whole>>(len & !(2 * lanes - 1));
+                }
+            };
         }
         if i < len {
-            op.at::<Lanes<F, 1, FMA>>(i);
+            end!(V);
+            end!(Half<F, V>);
+            end!(Half<F, Half<F, V>>);
+            end!(Half<F, Half<F, Half<F, V>>>);
         }
     }
-}
-
-/// The sums of a vector's even lanes and of its odd ones.
-///
-/// # Safety
-/// The instruction set is there.
-#[inline(always)]
-pub unsafe fn pair<F: Float, V: Vector<F>>(v: V) -> [F; 2] {
-    let mut all = [<F as Zero>::zero(); 16];
-    // SAFETY: no vector has more than 16 lanes.
-    unsafe { v.store(all.as_mut_ptr()) };
-    let mut width = V::LANES / 2;
-    while width >= 2 {
-        for k in 0..width {
-            all[k] = all[k] + all[k + width];
-        }
-        width /= 2;
-    }
-    [all[0], all[1]]
 }
