@@ -82,16 +82,14 @@ pub fn plain() -> bool {
 
 /// Computes the routine of an entry, with up to three sizes (0 where unused), on the device if that
 /// is asked for, can be (`if`), and succeeds; else on the host. No function: the host's part must
-/// become part of its caller, where a short call is short.
+/// become part of its caller, where a short call is short, and the last that it does.
 macro_rules! compute {
     (if $can:expr, $entry:expr, $sizes:expr, |$ctx:ident| $device:expr, $host:expr $(,)?) => {
-        if !$crate::dispatch::plain()
-            && let Some(result) =
-                $crate::dispatch::elsewhere($can, $entry, $sizes, move |$ctx| $device)
-        {
-            result
-        } else {
+        if $crate::dispatch::plain() {
             $host
+        } else {
+            let (can, entry, sizes) = ($can, $entry, $sizes);
+            $crate::dispatch::asked(can, entry, sizes, move |$ctx| $device, move || $host)
         }
     };
     ($entry:expr, $sizes:expr, |$ctx:ident| $device:expr, $host:expr $(,)?) => {
@@ -100,10 +98,21 @@ macro_rules! compute {
 }
 pub(crate) use compute;
 
-/// What is asked for besides the host: the result, if the device has it.
+/// Does what is asked for.
 #[cold]
 #[inline(never)]
-pub fn elsewhere<R>(
+pub fn asked<R>(
+    can: bool,
+    entry: &'static Entry,
+    sizes: [usize; 3],
+    device: impl FnOnce(&Context) -> device::Result<R>,
+    host: impl FnOnce() -> R,
+) -> R {
+    elsewhere(can, entry, sizes, device).unwrap_or_else(host)
+}
+
+/// The device's result, if it has one; counts and prints what is asked for.
+fn elsewhere<R>(
     can: bool,
     entry: &'static Entry,
     sizes: [usize; 3],

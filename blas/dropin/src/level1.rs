@@ -60,7 +60,7 @@ pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T,
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
-            parallel::ranges(n, size_of::<T>(), |i, m| {
+            parallel::ranges(n, size_of::<T>(), move |i, m| {
                 kernels::axpy(m, a, x.at(i), y.at(i))
             });
         } else {
@@ -111,7 +111,7 @@ pub unsafe fn dot<T: Scalar>(
                 parallel::Shared(x.cast_mut()),
                 parallel::Shared(y.cast_mut()),
             );
-            return parallel::sum::<T, T>(n, |i, m| kernels::dot(m, x.at(i), y.at(i), conj));
+            return parallel::sum::<T, T>(n, move |i, m| kernels::dot(m, x.at(i), y.at(i), conj));
         }
         let mut s = T::zero();
         pairs(n, x, incx, y, incy, |x, y| s += (*x).conj_if(conj) * *y);
@@ -136,7 +136,9 @@ pub unsafe fn dot_wide<T: Real>(
                 parallel::Shared(x.cast_mut()),
                 parallel::Shared(y.cast_mut()),
             );
-            return s + parallel::sum::<T, f64>(n, |i, m| kernels::wide_dot(m, x.at(i), y.at(i)));
+            return s + parallel::sum::<T, f64>(n, move |i, m| {
+                kernels::wide_dot(m, x.at(i), y.at(i))
+            });
         }
         pairs(n, x, incx, y, incy, |x, y| s += (*x).wide() * (*y).wide());
         s
@@ -149,7 +151,7 @@ pub unsafe fn copy<T: Scalar>(n: usize, x: *const T, incx: Int, y: *mut T, incy:
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
-            parallel::ranges(n, size_of::<T>(), |i, m| {
+            parallel::ranges(n, size_of::<T>(), move |i, m| {
                 kernels::copy(m, x.at(i), y.at(i));
             });
         } else {
@@ -164,7 +166,7 @@ pub unsafe fn swap<T: Scalar>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: I
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x), parallel::Shared(y));
-            parallel::ranges(n, size_of::<T>(), |i, m| {
+            parallel::ranges(n, size_of::<T>(), move |i, m| {
                 kernels::swap(m, x.at(i), y.at(i));
             });
         } else {
@@ -183,7 +185,7 @@ pub unsafe fn scal<T: Scalar>(n: usize, a: T, x: *mut T, incx: Int) {
     unsafe {
         if incx == 1 {
             let x = parallel::Shared(x);
-            parallel::ranges(n, size_of::<T>(), |i, m| kernels::scale(m, a, x.at(i)));
+            parallel::ranges(n, size_of::<T>(), move |i, m| kernels::scale(m, a, x.at(i)));
         } else {
             elements(n, x, incx, |x| *x *= a);
         }
@@ -216,7 +218,9 @@ pub unsafe fn asum<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
         if incx == 1 {
             let reals = if T::COMPLEX { 2 * n } else { n };
             let x = parallel::Shared(x.cast::<T::Real>().cast_mut());
-            return parallel::sum::<T::Real, T::Real>(reals, |i, m| kernels::abs_sum(m, x.at(i)));
+            return parallel::sum::<T::Real, T::Real>(reals, move |i, m| {
+                kernels::abs_sum(m, x.at(i))
+            });
         }
         elements(n, x.cast_mut(), incx, |x| s += (*x).abs1());
     }
@@ -237,7 +241,7 @@ pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
         let s = if incx == 1 {
             let reals = if T::COMPLEX { 2 * n } else { n };
             let x = parallel::Shared(x.cast::<T::Real>());
-            parallel::sum::<T::Real, f64>(reals, |i, m| kernels::squares(m, x.at(i)))
+            parallel::sum::<T::Real, f64>(reals, move |i, m| kernels::squares(m, x.at(i)))
         } else {
             strided_squares(n, x, incx)
         };
@@ -299,6 +303,8 @@ pub unsafe fn iamax<T: Scalar>(n: usize, x: *const T, incx: Int) -> usize {
     if n == 0 || incx <= 0 {
         return 0;
     }
+    /// Elements that take less time than the way to the kernel.
+    const FEW: usize = 12;
     // SAFETY: the caller's vector has this increment.
     unsafe {
         let mut best = (*x).abs1();
@@ -306,7 +312,7 @@ pub unsafe fn iamax<T: Scalar>(n: usize, x: *const T, incx: Int) -> usize {
         if best.is_nan() {
             return 1; // nothing compares as larger
         }
-        if incx == 1 && n > 16 {
+        if incx == 1 && n > FEW {
             at = kernels::largest(n, x).0;
         } else {
             for i in 1..n {
@@ -339,8 +345,8 @@ pub unsafe fn rot<T: Scalar>(
                 parallel::Shared(x.cast::<T::Real>()),
                 parallel::Shared(y.cast::<T::Real>()),
             );
-            return parallel::ranges(reals, size_of::<T::Real>(), |i, m| {
-                kernels::rotate(m, x.at(i), y.at(i), [c, s, -s, c]);
+            return parallel::ranges(reals, size_of::<T::Real>(), move |i, m| {
+                kernels::rotate(m, x.at(i), y.at(i), c, s, -s, c);
             });
         }
         pairs(n, x, incx, y, incy, |x, y| {
@@ -357,25 +363,25 @@ pub unsafe fn rotm<T: Real>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: Int
     let one = <T as One>::one();
     // SAFETY: the caller's vectors have these increments; there are five parameters.
     unsafe {
-        let p = param.cast::<[T; 5]>().read();
-        let flag = p[0];
+        let p = |i: usize| *param.add(i);
+        let flag = p(0);
         // param holds h11, h21, h12, h22 after the flag.
-        let h = if flag + one + one == <T as Zero>::zero() {
+        let (xx, xy, yx, yy) = if flag + one + one == <T as Zero>::zero() {
             return;
         } else if flag < <T as Zero>::zero() {
-            [p[1], p[3], p[2], p[4]]
+            (p(1), p(3), p(2), p(4))
         } else if flag == <T as Zero>::zero() {
-            [one, p[3], p[2], one]
+            (one, p(3), p(2), one)
         } else {
-            [p[1], one, -one, p[4]]
+            (p(1), one, -one, p(4))
         };
         if incx == 1 && incy == 1 {
-            return kernels::rotate(n, x, y, h);
+            return kernels::rotate(n, x, y, xx, xy, yx, yy);
         }
         pairs(n, x, incx, y, incy, |x, y| {
             let (vx, vy) = (*x, *y);
-            *x = h[0] * vx + h[1] * vy;
-            *y = h[2] * vx + h[3] * vy;
+            *x = xx * vx + xy * vy;
+            *y = yx * vx + yy * vy;
         });
     }
 }

@@ -245,7 +245,8 @@ pub unsafe fn pack<T: Scalar>(
 pub unsafe fn copy<T: Scalar>(v: View<T>, rows: usize, k: usize, to: *mut T, step: usize) {
     // SAFETY: the caller's promise.
     unsafe {
-        if v.rs == 1 {
+        // Short columns are not worth a call each.
+        if v.rs == 1 && rows >= 8 {
             for q in 0..k {
                 to.add(q * step).copy_from_nonoverlapping(v.ptr(0, q), rows);
             }

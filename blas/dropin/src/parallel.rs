@@ -272,7 +272,7 @@ pub fn ranges(n: usize, bytes: usize, f: impl Fn(usize, usize) + Sync) {
     if n.saturating_mul(bytes) < LARGE {
         f(0, n)
     } else {
-        large_ranges(n, &f)
+        large_ranges(n, f)
     }
 }
 
@@ -282,7 +282,7 @@ fn part(n: usize) -> usize {
 }
 
 #[inline(never)]
-fn large_ranges(n: usize, f: &(impl Fn(usize, usize) + Sync)) {
+fn large_ranges(n: usize, f: impl Fn(usize, usize) + Sync) {
     let part = part(n);
     tasks(n.div_ceil(part), |i| f(i * part, part.min(n - i * part)));
 }
@@ -339,15 +339,12 @@ pub fn sum<T: Scalar, S: Sum + Send + Copy + Default>(
     if n.saturating_mul(size_of::<T>()) < LARGE {
         f(0, n)
     } else {
-        large_sum(n, &f)
+        large_sum(n, f)
     }
 }
 
 #[inline(never)]
-fn large_sum<S: Sum + Send + Copy + Default>(
-    n: usize,
-    f: &(impl Fn(usize, usize) -> S + Sync),
-) -> S {
+fn large_sum<S: Sum + Send + Copy + Default>(n: usize, f: impl Fn(usize, usize) -> S + Sync) -> S {
     let part = part(n);
     let mut sums = vec![S::default(); n.div_ceil(part)];
     let out = Shared(sums.as_mut_ptr());

@@ -14,6 +14,18 @@ pub struct Column<T> {
     pub at: *mut T,
 }
 
+impl<T> Column<T> {
+    /// Its rows from..to alone.
+    pub fn within(self, from: usize, to: usize) -> Self {
+        let row = self.row.max(from);
+        Column {
+            row,
+            len: (self.row + self.len).min(to).saturating_sub(row),
+            at: self.at.wrapping_add(row - self.row),
+        }
+    }
+}
+
 /// A rectangular matrix: full, or the band of `kl` diagonals below and `ku` above.
 #[derive(Clone, Copy)]
 pub struct Band<T> {

@@ -96,51 +96,129 @@ impl<T: Scalar> Triangular<T> {
 
     /// Columns at..at+len by their own triangle alone.
     unsafe fn block(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
-        if !self.solve && self.x.rs != 1 {
-            // SAFETY: the caller's promise.
-            return unsafe { self.multiply_rows(kernel, at, len, alpha) };
+        // SAFETY: the caller's promise.
+        unsafe {
+            match (self.solve, self.x.rs) {
+                (true, _) => self.solve_block(kernel, at, len, alpha),
+                (false, 1) => self.multiply_columns(kernel, at, len, alpha),
+                _ => self.multiply_rows(kernel, at, len, alpha),
+            }
         }
+    }
+
+    /// A solution: some panels of rows at a time.
+    unsafe fn solve_block(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
         let mr = kernel.mr;
         // Rows of the triangle's copy are somewhat longer, since tiles read whole groups of columns.
         let row = len + kernel.nr;
-        // SAFETY: the workspace has room for the triangle and a panel of X; panels are whole.
+        // SAFETY: the workspace has room for the triangle and panels of X; panels are whole.
         unsafe {
             let space = Workspace::take::<T>(row * len + GROUP * len * mr);
             let triangle = space.ptr::<T>();
-            let from = triangle.add(row * len);
+            let first = triangle.add(row * len);
             let regular = self.copy_triangle(self.u.from(at, at), len, triangle, row);
             for i in (0..self.r).step_by(GROUP * mr) {
                 let rows = (self.r - i).min(GROUP * mr);
                 let parts = (0..rows).step_by(mr).map(|r| {
                     let x = self.x.from(i + r, at);
-                    (x, (rows - r).min(mr), from.add(r * len))
+                    (x, (rows - r).min(mr), first.add(r * len))
                 });
                 for (x, rows, panel) in parts.clone() {
                     pack(kernel, x, rows, len, mr, panel);
                 }
+                let panels = Panels {
+                    x: first,
+                    size: len * mr,
+                    count: rows.div_ceil(mr),
+                };
                 let group = Group {
                     kernel,
                     triangle,
                     row,
                     regular,
-                    panels: Panels {
-                        x: from,
-                        size: len * mr,
-                        count: rows.div_ceil(mr),
-                    },
+                    panels,
                 };
-                if self.solve {
-                    group.solve(0, len, alpha);
-                }
+                group.solve(0, len, alpha);
                 for (x, rows, panel) in parts {
-                    if self.solve {
-                        unpack(kernel, x, rows, len, panel);
-                    } else {
-                        group.multiply(panel, len, alpha, (x.at.cast_mut(), x.cs, rows));
-                    }
+                    unpack(kernel, x, rows, len, panel);
                 }
             }
             space.give_back();
+        }
+    }
+
+    /// A product whose columns of X are contiguous in memory: rows of it are packed, and tiles write
+    /// where they belong.
+    unsafe fn multiply_columns(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
+        let Kernel { mr, nr, .. } = *kernel;
+        // SAFETY: the workspace has room for the triangle and a panel of X.
+        unsafe {
+            let padded = len.next_multiple_of(nr);
+            let space = Workspace::take::<T>(len * mr + padded * len);
+            let panel = space.ptr::<T>();
+            let triangle = panel.add(len * mr);
+            let t = self.u.from(at, at).transposed();
+            self.pack_triangle(kernel, t, len, nr, false, triangle);
+            for i in (0..self.r).step_by(mr) {
+                let rows = (self.r - i).min(mr);
+                let x = self.x.from(i, at);
+                pack(kernel, x, rows, len, mr, panel);
+                for j in (0..len).step_by(nr) {
+                    let cols = (len - j).min(nr);
+                    let tile = Tile {
+                        k: j + cols,
+                        a: panel,
+                        a_step: mr as isize,
+                        a_padded: true,
+                        b: triangle.add(j * len),
+                        b_step: nr as isize,
+                        b_col: 1,
+                        conj_a: false,
+                        conj_b: false,
+                        c: x.ptr(0, j).cast_mut(),
+                        ldc: x.cs,
+                        rows,
+                        cols,
+                        alpha,
+                        beta: T::zero(),
+                        keep: Keep::All,
+                    };
+                    (kernel.tile)(&tile);
+                }
+            }
+            space.give_back();
+        }
+    }
+
+    /// Packs a lower triangle (or an upper one) into panels of `width` rows, with zeros beside it where
+    /// tiles read.
+    unsafe fn pack_triangle(
+        &self,
+        kernel: &Kernel<T>,
+        t: View<T>,
+        len: usize,
+        width: usize,
+        upper: bool,
+        to: *mut T,
+    ) {
+        // SAFETY: there is room for the panels; only the triangle is read.
+        unsafe {
+            for row in (0..len).step_by(width) {
+                let (panel, rows) = (to.add(row * len), (len - row).min(width));
+                let (from, to) = if upper { (row + rows, len) } else { (0, row) };
+                let beside = panel.add(from * width);
+                pack(kernel, t.from(row, from), rows, to - from, width, beside);
+                conjugate(t.conj, (to - from) * width, beside);
+                panel.add(row * width).write_bytes(0, rows * width);
+                for q in row..row + rows {
+                    let column = panel.add(q * width);
+                    let (from, to) = if upper { (row, q) } else { (q + 1, row + rows) };
+                    for r in from..to {
+                        *column.add(r - row) = t.get(r, q);
+                    }
+                    *column.add(q - row) = if self.unit { T::one() } else { t.get(q, q) };
+                }
+            }
         }
     }
 
@@ -165,22 +243,7 @@ impl<T: Scalar> Triangular<T> {
             if down {
                 (t.rs, t.cs) = (-t.rs, -t.cs);
             }
-            for row in (0..len).step_by(mr) {
-                let (panel, rows) = (triangle.add(row * len), (len - row).min(mr));
-                let (from, to) = if down { (row + rows, len) } else { (0, row) };
-                let beside = panel.add(from * mr);
-                pack(kernel, t.from(row, from), rows, to - from, mr, beside);
-                conjugate(t.conj, (to - from) * mr, beside);
-                panel.add(row * mr).write_bytes(0, rows * mr);
-                for q in row..row + rows {
-                    let column = panel.add(q * mr);
-                    let (from, to) = if down { (row, q) } else { (q + 1, row + rows) };
-                    for r in from..to {
-                        *column.add(r - row) = t.get(r, q);
-                    }
-                    *column.add(q - row) = if self.unit { T::one() } else { t.get(q, q) };
-                }
-            }
+            self.pack_triangle(kernel, t, len, mr, down, triangle);
             for i in (0..self.r).step_by(nr) {
                 let cols = (self.r - i).min(nr);
                 for c in 0..cols {
@@ -215,7 +278,7 @@ impl<T: Scalar> Triangular<T> {
         }
     }
 
-    /// Copies the triangle, with zeros below it, row after row of `row` elements. For solutions the
+    /// Copies the triangle of a solution, with zeros below it, row after row of `row` elements. The
     /// diagonal is inverted, unless an inverse would not be a normal number: then it is not, and
     /// false is returned.
     unsafe fn copy_triangle(&self, u: View<T>, len: usize, to: *mut T, row: usize) -> bool {
@@ -238,12 +301,12 @@ impl<T: Scalar> Triangular<T> {
                         *to.add(p * row + j) = u.get(p, j);
                     }
                     let d = to.add(j * row + j);
-                    *d = match (self.unit, self.solve) {
-                        (true, _) => T::one(),
-                        (false, true) => T::one().over(u.get(j, j)),
-                        (false, false) => u.get(j, j),
+                    *d = if self.unit {
+                        T::one()
+                    } else {
+                        T::one().over(u.get(j, j))
                     };
-                    regular &= !self.solve || self.unit || (normal(u.get(j, j)) && normal(*d));
+                    regular &= self.unit || (normal(u.get(j, j)) && normal(*d));
                 }
             }
             if !regular {
@@ -276,40 +339,6 @@ struct Group<'a, T> {
 }
 
 impl<T: Scalar> Group<'_, T> {
-    /// Y := alpha·X·U for the `len` columns of one panel; Y with its leading dimension, and rows.
-    unsafe fn multiply(
-        &self,
-        panel: *const T,
-        len: usize,
-        alpha: T,
-        (y, ldc, rows): (*mut T, isize, usize),
-    ) {
-        let Kernel { mr, nr, .. } = *self.kernel;
-        for j in (0..len).step_by(nr) {
-            let cols = (len - j).min(nr);
-            let tile = Tile {
-                k: j + cols,
-                a: panel,
-                a_step: mr as isize,
-                a_padded: true,
-                b: self.triangle.wrapping_add(j),
-                b_step: self.row as isize,
-                b_col: 1,
-                conj_a: false,
-                conj_b: false,
-                c: y.wrapping_offset(j as isize * ldc),
-                ldc,
-                rows,
-                cols,
-                alpha,
-                beta: T::zero(),
-                keep: Keep::All,
-            };
-            // SAFETY: the columns lie within the panel.
-            unsafe { (self.kernel.tile)(&tile) }
-        }
-    }
-
     /// Columns from..to of alpha·X·U⁻¹, in place. The first half, what it has to do with the second
     /// half, the second half: so a triangle gives the same bits whether it is solved at once, or
     /// by a caller that takes its halves (as LAPACK does in packed formats, and compares).

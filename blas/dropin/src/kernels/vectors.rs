@@ -1,10 +1,10 @@
 //! The loops under level 1. All take contiguous vectors; strides are the callers' business.
 
-use super::drive::{Elementwise, R, each};
+use super::drive::{Elementwise, R, Summand, each, sums};
 use super::simd::{Factor, Vector};
 use super::versions;
 use crate::scalar::{Real, Scalar};
-use num_traits::{One, Zero};
+use num_traits::{Float, One};
 
 /// Defines `fn name` that does something to each element by itself: what is done is a struct with
 /// the parameters as fields, and `at` says how, for the vectors `W` of reals from `i` on.
@@ -79,13 +79,12 @@ elementwise! {
 }
 
 elementwise! {
-    /// x' = h0·x + h1·y, y' = h2·x + h3·y with real h.
-    rotate = Rotate / rotate_body (x: *mut T, y: *mut T, h: [R<T>; 4]) |self, W, i| {
+    /// x' = xx·x + xy·y, y' = yx·x + yy·y with real factors.
+    rotate = Rotate / rotate_body (x: *mut T, y: *mut T, xx: R<T>, xy: R<T>, yx: R<T>, yy: R<T>) |self, W, i| {
         let (x, y) = (self.x.cast::<R<T>>().add(i), self.y.cast::<R<T>>().add(i));
-        let h = &self.h;
         let (vx, vy) = (W::load(x), W::load(y));
-        vx.madd(W::splat(h[0]), vy.mul(W::splat(h[1]))).store(x);
-        vx.madd(W::splat(h[2]), vy.mul(W::splat(h[3]))).store(y);
+        vx.madd(W::splat(self.xx), vy.mul(W::splat(self.xy))).store(x);
+        vx.madd(W::splat(self.yx), vy.mul(W::splat(self.yy))).store(y);
     }
 }
 
@@ -97,32 +96,23 @@ versions! {
     abs_sum = abs_sum_body<T>(n: usize, x: *const T) -> R<T>
 }
 
+/// What `abs_sum` adds up.
+struct Sizes<F>(*const F);
+
+impl<F: Float> Summand<F, 1> for Sizes<F> {
+    #[inline(always)]
+    unsafe fn add<W: Vector<F>>(&self, i: usize, sums: &mut [[W; 2]; 1]) {
+        // SAFETY: the caller's promise.
+        unsafe { sums[0][0] = sums[0][0].add(W::load(self.0.add(i)).abs()) }
+    }
+}
+
 #[inline(always)]
 unsafe fn abs_sum_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, x: *const T) -> R<T> {
-    // SAFETY: the vectors lie within n elements.
+    // SAFETY: the caller's promise.
     unsafe {
-        let mut acc = [V::splat(<R<T> as Zero>::zero()); SUMS];
-        let x = x.cast::<R<T>>();
-        let mut i = 0;
-        while i + SUMS * V::LANES <= n {
-            for u in 0..SUMS {
-                acc[u] = acc[u].add(V::load(x.add(i + u * V::LANES)).abs());
-            }
-            i += SUMS * V::LANES;
-        }
-        while i + V::LANES <= n {
-            acc[0] = acc[0].add(V::load(x.add(i)).abs());
-            i += V::LANES;
-        }
-        if i < n {
-            acc[0] = acc[0].add(V::load_part(x.add(i), 0, n - i).abs());
-        }
-        let mut all = acc[0];
-        if n >= SUMS * V::LANES {
-            all = all.add(acc[1]).add(acc[2].add(acc[3]));
-        }
-        let sums = all.pair();
-        sums[0] + sums[1]
+        let [[[even, odd], _]] = sums::<R<T>, V, 1, SUMS>(n, &Sizes(x.cast::<R<T>>()));
+        even + odd
     }
 }
 
@@ -226,7 +216,7 @@ fn wide_product<T: Scalar, const FMA: bool>(v: T, w: T, sum: f64) -> f64 {
 #[inline(always)]
 unsafe fn wide_dot_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T, y: *const T) -> f64 {
     /// Sums at once, in two steps.
-    const MANY: usize = 32;
+    const MANY: usize = 16;
     const FEW: usize = 4;
     let mut few = [0f64; FEW];
     let mut i = 0;
