@@ -229,9 +229,9 @@ pub unsafe fn pack<T: Scalar>(
         if v.rs == 1 && width == kernel.nr && rows == width {
             return (kernel.pack_narrow)(k, v.at, v.cs, to);
         }
-        if rows < width {
+        for r in rows..width {
             for q in 0..k {
-                to.add(q * width + rows).write_bytes(0, width - rows);
+                *to.add(q * width + r) = T::zero();
             }
         }
         copy(v, rows, k, to, width);

@@ -95,6 +95,7 @@ impl<T: Scalar> Triangle<T> {
     ///
     /// # Safety
     /// The matrix has a column `j`.
+    #[inline(always)]
     pub unsafe fn column(&self, j: usize) -> Column<T> {
         let upper = self.uplo == Uplo::Upper;
         let k = if let Format::Band(_, k) = self.format {
@@ -126,6 +127,7 @@ impl<T: Scalar> Triangle<T> {
     ///
     /// # Safety
     /// The matrix has a column `j`.
+    #[inline(always)]
     pub unsafe fn split(&self, j: usize) -> (Column<T>, *mut T) {
         // SAFETY: the caller's promise; a column has its diagonal element.
         unsafe {

@@ -213,8 +213,10 @@ impl<T: Scalar> Triangular<T> {
                 for q in row..row + rows {
                     let column = panel.add(q * width);
                     let (from, to) = if upper { (row, q) } else { (q + 1, row + rows) };
+                    let mut at = t.ptr(from, q);
                     for r in from..to {
-                        *column.add(r - row) = t.get(r, q);
+                        *column.add(r - row) = (*at).conj_if(t.conj);
+                        at = at.wrapping_offset(t.rs);
                     }
                     *column.add(q - row) = if self.unit { T::one() } else { t.get(q, q) };
                 }
@@ -288,7 +290,7 @@ impl<T: Scalar> Triangular<T> {
             let mut regular = true;
             to.write_bytes(0, row * len);
             // Some columns at a time: what is above their square, and that.
-            const SOME: usize = 32;
+            const SOME: usize = 8;
             for first in (0..len).step_by(SOME) {
                 let last = len.min(first + SOME);
                 let above = u.from(0, first).transposed();
@@ -297,8 +299,10 @@ impl<T: Scalar> Triangular<T> {
                     conjugate(u.conj, last - first, to.add(p * row + first));
                 }
                 for j in first..last {
-                    for p in first..j {
-                        *to.add(p * row + j) = u.get(p, j);
+                    let (mut from, mut to_p) = (u.ptr(first, j), to.add(first * row + j));
+                    for _ in first..j {
+                        *to_p = (*from).conj_if(u.conj);
+                        (from, to_p) = (from.wrapping_offset(u.rs), to_p.add(row));
                     }
                     let d = to.add(j * row + j);
                     *d = if self.unit {

@@ -11,10 +11,11 @@ pub unsafe fn symv<T: Scalar>(
     herm: bool,
     conj: bool,
     alpha: T,
-    a: Triangle<T>,
+    a: &Triangle<T>,
     x: *const T,
     y: *mut T,
 ) {
+    let a = *a;
     let product = Symmetric {
         herm,
         conj,
@@ -139,7 +140,8 @@ fn columns_of<T: Scalar>(a: Triangle<T>, f: impl Fn(usize, usize) + Sync) {
 }
 
 /// A += alpha·x·xᵀ, or alpha·x·xᴴ with a real diagonal.
-pub unsafe fn syr<T: Scalar>(herm: bool, alpha: T, x: *const T, a: Triangle<T>) {
+pub unsafe fn syr<T: Scalar>(herm: bool, alpha: T, x: *const T, a: &Triangle<T>) {
+    let a = *a;
     let (x, own) = (Shared(x.cast_mut()), Shared(a.a));
     columns_of(a, |from, to| {
         let a = Triangle { a: own.ptr(), ..a };
@@ -160,7 +162,8 @@ pub unsafe fn syr<T: Scalar>(herm: bool, alpha: T, x: *const T, a: Triangle<T>) 
 }
 
 /// A += alpha·x·yᵀ + alpha·y·xᵀ, or alpha·x·yᴴ + conj(alpha)·y·xᴴ with a real diagonal.
-pub unsafe fn syr2<T: Scalar>(herm: bool, alpha: T, x: *const T, y: *const T, a: Triangle<T>) {
+pub unsafe fn syr2<T: Scalar>(herm: bool, alpha: T, x: *const T, y: *const T, a: &Triangle<T>) {
+    let a = *a;
     let (x, y, own) = (Shared(x.cast_mut()), Shared(y.cast_mut()), Shared(a.a));
     columns_of(a, |from, to| {
         let a = Triangle { a: own.ptr(), ..a };

@@ -15,7 +15,8 @@ fn order(op: Op, uplo: Uplo, solve: bool, n: usize) -> impl Iterator<Item = usiz
 }
 
 /// x := op(A)·x.
-pub unsafe fn trmv<T: Scalar>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T) {
+pub unsafe fn trmv<T: Scalar>(op: Op, diag: Diag, a: &Triangle<T>, x: *mut T) {
+    let a = *a;
     // SAFETY: the threads' parts of x are disjoint; the others' they read from a copy.
     unsafe {
         let parts = Area::parts(a.bytes());
@@ -116,7 +117,8 @@ impl<T: Scalar> Part<T> {
 }
 
 /// x := op(A)⁻¹·x.
-pub unsafe fn trsv<T: Scalar>(op: Op, diag: Diag, a: Triangle<T>, x: *mut T) {
+pub unsafe fn trsv<T: Scalar>(op: Op, diag: Diag, a: &Triangle<T>, x: *mut T) {
+    let a = *a;
     // SAFETY: the caller's promise.
     unsafe { blocks(op, diag, a, x, true) }
 }

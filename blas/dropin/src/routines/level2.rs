@@ -182,7 +182,7 @@ unsafe fn symmetric<T: Scalar, const N: usize>(
             scaled(size, beta, y, incy, |y| {
                 if !alpha.is_zero() {
                     let x = Dense::new(size, x, incx);
-                    level2::symv(T::COMPLEX, conj, alpha, triangle, x.ptr(), y);
+                    level2::symv(T::COMPLEX, conj, alpha, &triangle, x.ptr(), y);
                 }
             });
         },
@@ -332,8 +332,8 @@ unsafe fn triangular<T: Scalar, const N: usize>(
         unsafe {
             let x = Dense::new(size, x, incx);
             match solve {
-                true => level2::trsv(op, diag, triangle, x.ptr()),
-                false => level2::trmv(op, diag, triangle, x.ptr()),
+                true => level2::trsv(op, diag, &triangle, x.ptr()),
+                false => level2::trmv(op, diag, &triangle, x.ptr()),
             }
             x.write_back();
         },

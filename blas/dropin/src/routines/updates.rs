@@ -122,7 +122,7 @@ unsafe fn update<T: Scalar, const N: usize>(
         // SAFETY: the same.
         |ctx| unsafe { device::level2::update(ctx, (alpha, x, None), triangle) },
         // SAFETY: the same.
-        unsafe { level2::syr(T::COMPLEX, alpha, x, triangle) },
+        unsafe { level2::syr(T::COMPLEX, alpha, x, &triangle) },
     );
     Some(())
 }
@@ -209,7 +209,7 @@ unsafe fn update2<T: Scalar, const N: usize>(
         // SAFETY: the same.
         |ctx| unsafe { device::level2::update(ctx, (alpha, x, Some(y)), triangle) },
         // SAFETY: the same.
-        unsafe { level2::syr2(T::COMPLEX, alpha, x, y, triangle) },
+        unsafe { level2::syr2(T::COMPLEX, alpha, x, y, &triangle) },
     );
     Some(())
 }
