@@ -35,6 +35,9 @@ use suanzi_codegen::ir::CastMode;
 use tiles::Stage;
 pub use tiles::Tiles;
 
+/// Panels of B that make a copy of A's rows worth while.
+const MANY: usize = 4;
+
 /// A contraction: what is multiplied, and what becomes of the sums.
 #[derive(Clone, Copy)]
 pub struct Contract<'a> {
@@ -77,12 +80,23 @@ enum Panel {
     Held,
 }
 
+/// Where a CPU's item reads its rows of A.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Rows {
+    /// Where they lie.
+    Lie,
+    /// In panels that were packed before.
+    Packed,
+    /// In rows of its own, which it copies for several panels.
+    Held,
+}
+
 /// What one launch multiplies.
 struct Operands {
     a: Expr,
     b: Expr,
-    /// A is in panels; where B is.
-    panels: (bool, Panel),
+    rows: Rows,
+    panel: Panel,
     /// The first of its column tiles.
     tile: usize,
     /// How many there are.
@@ -102,8 +116,8 @@ struct Shape<'a> {
     shared: [Vec<bool>; 3],
     /// Axes of the batch, of m and of k.
     axes: [usize; 3],
-    /// A is in panels; where B is.
-    panels: (bool, Panel),
+    rows: Rows,
+    panel: Panel,
     /// Each operand's neighbours along k are neighbours: so are the items that stage it.
     along_k: [bool; 2],
     /// Neighbours along the last axis of k lie side by side.
@@ -305,50 +319,58 @@ impl Run<'_> {
         let columns = self.tiles.columns() as usize;
         let held = |x: &Expr| x.cast(self.kind, CastMode::Saturate);
         let (a, b) = (held(self.c.a), held(self.c.b));
-        let all = |a, b, panels| Operands {
+        let all = |a, b, rows, panel| Operands {
             a,
             b,
-            panels,
+            rows,
+            panel,
             tile: 0,
             count: n.div_ceil(columns),
         };
         let Stage::Panels { .. } = self.tiles.stage else {
-            return Ok(vec![all(a, b, (false, Panel::Lies))]);
+            return Ok(vec![all(a, b, Rows::Lie, Panel::Lies)]);
         };
-        let packed = nm == 1 && !pack::lies_well(&a, nb, self.kind);
-        let a = match packed {
-            true => pack::rows(&a, nb, self.tiles.rows() as usize)?,
-            false => a.eval()?.expr(),
+        let dense = pack::lies_well(&a, nb, self.kind);
+        let rows = match (nm, nk) {
+            // Copied where as many panels read them as make it worth while.
+            (1, 1) if dense && n >= MANY * columns => Rows::Held,
+            (1, _) if !dense => Rows::Packed,
+            _ => Rows::Lie,
+        };
+        let a = match rows {
+            Rows::Packed => pack::rows(&a, nb, self.tiles.rows() as usize)?,
+            _ => a.eval()?.expr(),
         };
         let pack = |b: &Expr| pack::columns(b, nb, columns);
         let near = match b.tensor() {
             Some(t) if nk == 1 && pack::lies_well(&b, nb, self.kind) => t,
-            _ => return Ok(vec![all(a, pack(&b)?, (packed, Panel::Packed))]),
+            _ => return Ok(vec![all(a, pack(&b)?, rows, Panel::Packed)]),
         };
         let whole = n / columns;
         // Too few rows to make a copy worth while: only of columns that fill no tile.
         if m <= self.tiles.few() && whole > 0 {
             let mut parts = vec![Operands {
                 count: whole,
-                ..all(a.clone(), b.clone(), (packed, Panel::Lies))
+                ..all(a.clone(), b.clone(), rows, Panel::Lies)
             }];
             if whole * columns < n {
                 let rest = near.slice(-1, (whole * columns) as i64, i64::MAX, 1)?;
                 parts.push(Operands {
                     tile: whole,
                     count: 1,
-                    ..all(a, pack(&rest.expr())?, (packed, Panel::Packed))
+                    ..all(a, pack(&rest.expr())?, rows, Panel::Packed)
                 });
             }
             return Ok(parts);
         }
-        Ok(vec![all(a, b, (packed, Panel::Held))])
+        Ok(vec![all(a, b, rows, Panel::Held)])
     }
 
     fn launch(&self, operands: &Operands) -> Result<()> {
         let ([nb, nm, nk], [m, n, k]) = (self.c.axes, self.lengths);
         let (out, tiles, kind) = (&self.out, self.tiles, self.kind);
-        let (a_packed, b_packed) = (operands.panels.0, operands.panels.1 == Panel::Packed);
+        let a_packed = operands.rows == Rows::Packed;
+        let b_packed = operands.panel == Panel::Packed;
         let [e, a, b] = [&self.epilogue, &operands.a, &operands.b].map(Graph::new);
         let index = {
             let own = (out.shape(), out.strides(), out.offset() as i64);
@@ -392,7 +414,8 @@ impl Run<'_> {
             walks: (0..e.offsets.len()).map(walk).collect(),
             shared: shared.clone(),
             axes: [batch_dims.len(), m_dims.len(), k_dims.len()],
-            panels: operands.panels,
+            rows: operands.rows,
+            panel: operands.panel,
             along_k: [one(&a.columns), one(&b.rows) && !one(&b.columns)],
             dense: a.columns.first().is_some_and(|s| s.last() == Some(&1)),
             kind,

@@ -5,7 +5,7 @@
 //! tiles that are not complete wait in memory of the item; they come back as they were, so that a sum is
 //! one chain whatever the pieces.
 
-use super::super::{Panel, tiles};
+use super::super::{Panel, Rows, tiles};
 use super::{Body, Spot};
 use suanzi_codegen::ir::BinOp;
 use suanzi_codegen::{Builder, Place, Value};
@@ -16,7 +16,12 @@ struct Arrays {
     waiting: Option<Place>,
     /// A piece of a panel of B, where the item copies it.
     held: Option<Place>,
+    /// A piece of the block's rows of A, where the item copies it.
+    rows: Option<Place>,
 }
+
+/// Elements from one copied row of A to the next: no power of two, so that rows are in different sets of a cache.
+const PITCH: u32 = tiles::DEPTH + 16;
 
 /// A piece of k.
 #[derive(Clone, Copy)]
@@ -34,8 +39,10 @@ pub fn blocks(body: &Body<'_>, b: &mut Builder, unroll: u32) {
     let pieces = shape.axes[2] == 1;
     let arrays = Arrays {
         waiting: pieces.then(|| b.private("waiting", shape.kind, rows * panels * tile)),
-        held: (shape.panels.1 == Panel::Held)
+        held: (shape.panel == Panel::Held)
             .then(|| b.private("held", shape.kind, tiles::DEPTH * cut.columns())),
+        rows: (shape.rows == Rows::Held)
+            .then(|| b.private("held_rows", shape.kind, rows * cut.rows() * PITCH)),
     };
     let task = x.group(b);
     // The grid may have some groups too many.
@@ -61,6 +68,9 @@ pub fn blocks(body: &Body<'_>, b: &mut Builder, unroll: u32) {
             let past = b.add(from, by);
             let to = x.min(b, past, depth);
             let k = Piece { from, to };
+            if let Some(held) = arrays.rows {
+                body.hold_rows(b, held, k, &batch, (row0, row1));
+            }
             b.for_(column0, column1, one, false, |b, column| {
                 let width = body.int(b, cut.columns());
                 let first = b.add(column, body.p("tile"));
@@ -81,7 +91,10 @@ pub fn blocks(body: &Body<'_>, b: &mut Builder, unroll: u32) {
                         let size = body.int(b, tile);
                         b.mul(at, size)
                     };
-                    let steps = |b: &mut Builder| body.steps(b, &arrays, &spot, k, panel, unroll);
+                    let steps = |b: &mut Builder| {
+                        let (place, rows) = body.rows(b, &arrays, &spot, k, row0);
+                        body.steps(b, (place, &rows), arrays.held, k, panel, unroll);
+                    };
                     let Some(waiting) = arrays.waiting else {
                         body.begin(b);
                         steps(b);
@@ -140,7 +153,7 @@ impl Body<'_> {
         of_b: Value,
         (column, first): (Value, Value),
     ) -> Value {
-        match (self.shape.panels.1, arrays.held) {
+        match (self.shape.panel, arrays.held) {
             (_, Some(held)) => {
                 self.hold(b, held, k, of_b, first);
                 // Steps count from the beginning of k.
@@ -200,40 +213,104 @@ impl Body<'_> {
         });
     }
 
-    /// Steps over a piece of a panel of B and the rows of A, panels or not.
-    fn steps(
+    /// Copies a piece of the block's rows of A. Rows that A has not are its last one.
+    fn hold_rows(
+        &self,
+        b: &mut Builder,
+        held: Place,
+        k: Piece,
+        batch: &[Value],
+        (row0, row1): (Value, Value),
+    ) {
+        let (x, tiles) = (&self.x, self.tiles);
+        let memory = self.a.reader.place(0).expect("A is memory");
+        let base = self.a.bases(b, x, batch);
+        let (height, one) = (self.int(b, tiles.rows()), self.int(b, 1));
+        let [first, past] = [row0, row1].map(|row| b.mul(row, height));
+        let last = b.sub(self.length(0), one);
+        let lanes = self.int(b, tiles.lanes.into());
+        let count = b.sub(k.to, k.from);
+        let (vectors, _) = x.div_rem(b, count, lanes);
+        let whole = b.mul(vectors, lanes);
+        let pitch = self.int(b, PITCH);
+        let zero = self.int(b, 0);
+        b.for_(first, past, one, false, |b, row| {
+            let to = b.sub(row, first);
+            let to = b.mul(to, pitch);
+            let row = x.min(b, row, last);
+            let coords = x.unravel(b, &self.params, "m", self.shape.axes[1], row);
+            let from = self.a.moved(b, x, "row", &base, &coords)[0];
+            let from = b.add(from, k.from);
+            let copy = |b: &mut Builder, at: Value, lanes: u8| {
+                let (from, to) = (b.add(from, at), b.add(to, at));
+                let value = b.load(memory, from, lanes, lanes == 1);
+                b.store(held, to, value, true);
+            };
+            b.for_(zero, whole, lanes, false, |b, at| {
+                copy(b, at, tiles.lanes);
+            });
+            b.for_(whole, count, one, false, |b, at| copy(b, at, 1));
+        });
+    }
+
+    /// Where the rows of a tile begin, and in what.
+    fn rows(
         &self,
         b: &mut Builder,
         arrays: &Arrays,
         spot: &Spot,
         k: Piece,
+        row0: Value,
+    ) -> (Place, Vec<Value>) {
+        let (x, tiles) = (&self.x, self.tiles);
+        let each = |b: &mut Builder, f: &dyn Fn(&mut Builder, Value) -> Value| -> Vec<Value> {
+            let rows = 0..tiles.mr;
+            rows.map(|i| {
+                let i = self.int(b, i);
+                f(b, i)
+            })
+            .collect()
+        };
+        if let Some(held) = arrays.rows {
+            // Steps count from the beginning of k.
+            let height = self.int(b, tiles.rows() * PITCH);
+            let tile = b.sub(spot.tile[0], row0);
+            let tile = b.mul(tile, height);
+            let tile = b.sub(tile, k.from);
+            let rows = each(b, &|b, i| {
+                let pitch = self.int(b, PITCH);
+                x.step(b, tile, i, pitch)
+            });
+            return (held, rows);
+        }
+        let place = self.a.reader.place(0).expect("A is memory");
+        let base = self.a.bases(b, x, &spot.batch);
+        if self.shape.rows == Rows::Packed {
+            let panel = x.step(b, base[0], spot.tile[0], self.a.params.get("row", 0, 0));
+            return (place, each(b, &|b, i| b.add(panel, i)));
+        }
+        let one = self.int(b, 1);
+        let last = b.sub(self.length(0), one);
+        let rows = each(b, &|b, i| {
+            let row = b.add(spot.first[0], i);
+            let row = x.min(b, row, last);
+            let coords = x.unravel(b, &self.params, "m", self.shape.axes[1], row);
+            self.a.moved(b, x, "row", &base, &coords)[0]
+        });
+        (place, rows)
+    }
+
+    /// Steps over a piece of a panel of B and rows of A.
+    fn steps(
+        &self,
+        b: &mut Builder,
+        (place, rows): (Place, &[Value]),
+        held: Option<Place>,
+        k: Piece,
         panel: Value,
         unroll: u32,
     ) {
-        let (x, tiles) = (&self.x, self.tiles);
-        let place = self.a.reader.place(0).expect("A is memory");
-        let base = self.a.bases(b, x, &spot.batch);
-        let rows: Vec<Value> = if self.shape.panels.0 {
-            let panel = x.step(b, base[0], spot.tile[0], self.a.params.get("row", 0, 0));
-            (0..tiles.mr)
-                .map(|i| {
-                    let i = self.int(b, i);
-                    b.add(panel, i)
-                })
-                .collect()
-        } else {
-            let one = self.int(b, 1);
-            let last = b.sub(self.length(0), one);
-            (0..tiles.mr)
-                .map(|i| {
-                    let i = self.int(b, i);
-                    let row = b.add(spot.first[0], i);
-                    let row = x.min(b, row, last);
-                    let coords = x.unravel(b, &self.params, "m", self.shape.axes[1], row);
-                    self.a.moved(b, x, "row", &base, &coords)[0]
-                })
-                .collect()
-        };
+        let x = &self.x;
         let inner = self.shape.axes[2] - 1;
         let stride = self.a.params.get("col", 0, inner);
         let some =
@@ -243,7 +320,7 @@ impl Body<'_> {
                     for ahead in 0..by {
                         let ahead = self.int(b, ahead);
                         let k = b.add(k, ahead);
-                        self.panel_step(b, place, arrays.held, rows, stride, of_b, k);
+                        self.panel_step(b, place, held, rows, stride, of_b, k);
                     }
                 });
             };
@@ -259,11 +336,11 @@ impl Body<'_> {
             some(b, whole, k.to, 1, rows, of_b);
         };
         if self.shape.axes[2] == 1 {
-            return all(b, k, &rows, panel);
+            return all(b, k, rows, panel);
         }
         let from = self.int(b, 0);
         let to = self.params.get("k", inner, 0);
-        self.outer_k(b, 0, &rows, panel, &|b, rows, of_b| {
+        self.outer_k(b, 0, rows, panel, &|b, rows, of_b| {
             all(b, Piece { from, to }, rows, of_b)
         });
     }
@@ -306,13 +383,14 @@ impl Body<'_> {
         k: Value,
     ) {
         let tiles = self.tiles;
-        let along = if self.shape.panels.0 {
-            let height = self.int(b, tiles.mr);
-            b.mul(k, height)
-        } else if self.shape.dense {
-            k
-        } else {
-            b.mul(k, stride)
+        let along = match self.shape.rows {
+            Rows::Packed => {
+                let height = self.int(b, tiles.mr);
+                b.mul(k, height)
+            }
+            Rows::Held => k,
+            Rows::Lie if self.shape.dense => k,
+            Rows::Lie => b.mul(k, stride),
         };
         let rows: Vec<Value> = rows
             .iter()
@@ -321,7 +399,7 @@ impl Body<'_> {
                 b.load(place, at, 1, true)
             })
             .collect();
-        let lies = self.shape.panels.1 == Panel::Lies;
+        let lies = self.shape.panel == Panel::Lies;
         let width = match lies {
             false => self.int(b, tiles.columns()),
             true => self.b.params.get("row", 0, 0),
