@@ -82,8 +82,8 @@ const EDGES: &[&str] = &[
     "24x512@T:512x63:moderate,x=moderate",
     "26x257@T:257x65:moderate,x=moderate",
     // More than one block.
-    "97x3@T:3x97:moderate,x=moderate",
-    "193x5@T:5x95:moderate,x=moderate",
+    "193x3@T:3x193:moderate,x=moderate",
+    "385x2@T:2x191:moderate,x=moderate",
     "3x14x5@T:3x5x18:moderate,x=moderate",
     "2x1x13x6@T:3x6x34:moderate,x=moderate",
     "4x9@T:2x3x9x5:moderate,x=moderate",

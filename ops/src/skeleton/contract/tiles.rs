@@ -53,7 +53,7 @@ const FEW: usize = 2;
 pub const DEPTH: u32 = 256;
 
 /// Rows, and columns, of the block of tiles of a CPU's item.
-const BLOCK: u32 = 96;
+const BLOCK: u32 = 192;
 
 /// Blocks that each unit should have, so that all have the same to do.
 const BLOCKS_OF_A_UNIT: u64 = 8;
