@@ -1,6 +1,6 @@
 //! Which devices there are, and opening one by name.
 //!
-//! A backend is a row of [`BACKENDS`]. A name initialises its own backend only: looking for
+//! A backend is a row here, or a vendor of [`vendors::ALL`]. A name initialises its own backend only: looking for
 //! devices loads every driver, which takes time and may print.
 
 use crate::caps::DeviceKind;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 type Opened = Arc<dyn Device>;
 
 /// A backend, as the registry sees it.
+#[derive(Clone, Copy)]
 enum Backend {
     /// One with functions of its own.
     Own {
@@ -38,8 +39,8 @@ macro_rules! numbered {
     };
 }
 
-/// In the order of preference of [`open_default`].
-const BACKENDS: &[Backend] = &[
+/// Drivers of every vendor.
+const DRIVERS: [Backend; 2] = [
     Backend::Own {
         name: "opencl",
         enumerate: || Ok(shared(opencl::devices()?)),
@@ -50,12 +51,10 @@ const BACKENDS: &[Backend] = &[
         enumerate: vulkan::enumerate,
         open: numbered!(vulkan::open),
     },
-    Backend::CudaLike(&vendors::nvidia::NVIDIA),
-    Backend::CudaLike(&vendors::hygon::HYGON),
-    Backend::CudaLike(&vendors::moorethreads::MOORE_THREADS),
-    Backend::CudaLike(&vendors::metax::METAX),
-    Backend::CudaLike(&vendors::iluvatar::ILUVATAR),
-    Backend::CudaLike(&vendors::biren::BIREN),
+];
+
+/// What needs no driver.
+const BUILT_IN: [Backend; 3] = [
     Backend::Own {
         name: "cpu",
         enumerate: || Ok(vec![cpu::open()?]),
@@ -73,6 +72,12 @@ const BACKENDS: &[Backend] = &[
         open: record::open,
     },
 ];
+
+/// Every backend, in the order of preference of [`open_default`].
+fn backends() -> impl Iterator<Item = Backend> {
+    let vendors = vendors::ALL.iter().copied().map(Backend::CudaLike);
+    DRIVERS.into_iter().chain(vendors).chain(BUILT_IN)
+}
 
 impl Backend {
     fn name(&self) -> &'static str {
@@ -102,14 +107,6 @@ fn shared<D: Device + 'static>(devices: Vec<D>) -> Vec<Opened> {
     devices.into_iter().map(|d| Arc::new(d) as Opened).collect()
 }
 
-/// Every vendor of CUDA-like devices, in the registry's order.
-pub fn vendors() -> impl Iterator<Item = &'static Vendor> {
-    BACKENDS.iter().filter_map(|backend| match backend {
-        Backend::CudaLike(vendor) => Some(*vendor),
-        Backend::Own { .. } => None,
-    })
-}
-
 /// What [`discover`] found.
 pub struct Found {
     /// Every usable device.
@@ -124,7 +121,7 @@ pub fn discover() -> Found {
         devices: vec![],
         absent: vec![],
     };
-    for backend in BACKENDS {
+    for backend in backends() {
         match backend.enumerate() {
             Ok(devices) => found.devices.extend(devices),
             Err(error) => found.absent.push(error),
@@ -145,7 +142,7 @@ pub fn devices() -> Vec<Opened> {
 /// [`Error::UnknownDevice`] with the names that exist, or what the backend says.
 pub fn open(name: &str) -> Result<Opened> {
     let (backend, rest) = name.split_once(':').unwrap_or((name, "0"));
-    let row = BACKENDS.iter().find(|b| b.name() == backend);
+    let row = backends().find(|b| b.name() == backend);
     let row = row.ok_or_else(|| unknown(name))?;
     row.open(rest)?.ok_or_else(|| unknown(name))
 }
@@ -160,8 +157,7 @@ pub fn open_default() -> Result<Opened> {
         Err(std::env::VarError::NotUnicode(name)) => return Err(unknown(&name.to_string_lossy())),
         _ => {}
     }
-    let gpu = BACKENDS
-        .iter()
+    let gpu = backends()
         .filter_map(|b| b.enumerate().ok())
         .flatten()
         .find(|d| d.caps().kind == DeviceKind::Gpu && !d.caps().host);
