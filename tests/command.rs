@@ -1,6 +1,7 @@
 //! The command, as a shell sees it.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 use suanzi::ops::table::{Kind, Limit};
 
 fn suanzi(args: &[&str], log: &str) -> Output {
@@ -124,4 +125,50 @@ fn show_prints_every_operator() {
             assert!(expected != 0 || output.stdout.len() > 100, "{args:?}");
         }
     }
+}
+
+/// What a search has found stays where it is killed, and the next one goes on from there.
+#[test]
+fn an_interrupted_search_goes_on() {
+    let found = text(&suanzi(&["devices"], "").stdout);
+    if !found.lines().any(|l| l.starts_with("opencl:0 ")) {
+        assert!(
+            std::env::var_os("SUANZI_REQUIRE_DRIVERS").is_none(),
+            "{found}"
+        );
+        eprintln!("not run: no opencl:0");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let tune = |minutes: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_suanzi"));
+        command
+            .args(["tune", "--device", "opencl:0", "--dtype", "f32"])
+            .args(["--minutes", minutes])
+            .env("SUANZI_CACHE_DIR", folder.path());
+        command
+    };
+    let mut first = tune("0.5")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let output = first.stdout.take().expect("its output");
+    let line = BufReader::new(output).lines().next().expect("a line");
+    let line = line.expect("a text");
+    assert!(line.starts_with("contract f32 "), "{line}");
+    first.kill().expect("it is killed");
+    first.wait().expect("it ends");
+
+    let second = tune("0.01").output().expect("the command starts");
+    let second_output = text(&second.stdout);
+    assert_eq!(second.status.code(), Some(0), "{}", text(&second.stderr));
+    let mut lines = second_output.lines();
+    let before = lines.next().expect("a line");
+    assert!(
+        before.contains("classes were tuned before"),
+        "{second_output}"
+    );
+    let (class, _) = line.split_once(':').expect("a class");
+    let again = lines.filter(|l| l.starts_with(class)).count();
+    assert_eq!(again, 1, "{second_output}");
 }

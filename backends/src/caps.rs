@@ -34,6 +34,8 @@ pub struct Caps {
     pub memory_bytes: u64,
     /// Largest single allocation, bytes.
     pub max_alloc: u64,
+    /// Bytes of a vector register: on a CPU those that an instruction takes, on a GPU those of a wide load.
+    pub vector_bytes: u32,
     /// Subgroup widths that may occur (least, most), if subgroups exist.
     pub subgroup: Option<(u32, u32)>,
     /// It runs on the host's own processor: never picked by default as if it were a GPU.

@@ -4,8 +4,10 @@
 use crate::caps::Caps;
 use crate::device::{Arg, DeviceInfo, Memory};
 use crate::error::{Error, Result};
+use crate::vendor::Matrix;
+use std::ops::Range;
 use suanzi_codegen::ir::{Access, Param, ParamKind};
-use suanzi_codegen::{Kernel, Unsupported};
+use suanzi_codegen::{Kernel, Scalar, Unsupported};
 
 fn invalid<T>(info: &DeviceInfo, what: String) -> Result<T> {
     Err(Error::Invalid {
@@ -60,6 +62,40 @@ pub fn copy(
         );
     }
     Ok(())
+}
+
+/// A matrix of a product lies inside its memory; the bytes that it spans.
+pub fn matrix(
+    info: &DeviceInfo,
+    dtype: Scalar,
+    name: &str,
+    matrix: &Matrix<'_>,
+    rows: u64,
+    cols: u64,
+) -> Result<Range<u64>> {
+    if rows == 0 || cols == 0 {
+        return Ok(0..0);
+    }
+    let reach = |n: u64, stride: i64| i128::from(n - 1) * i128::from(stride);
+    let (down, right) = (
+        reach(rows, matrix.row_stride),
+        reach(cols, matrix.col_stride),
+    );
+    let first = i128::from(matrix.offset) + down.min(0) + right.min(0);
+    let last = i128::from(matrix.offset) + down.max(0) + right.max(0);
+    let bytes = dtype.bytes() as i128;
+    if first < 0 || (last + 1) * bytes > i128::from(matrix.memory.bytes) {
+        return invalid(
+            info,
+            format!(
+                "matrix {name} of a product ({rows}x{cols} {dtype}, offset {}, strides {} and \
+                 {}) reaches outside its buffer of {} bytes",
+                matrix.offset, matrix.row_stride, matrix.col_stride, matrix.memory.bytes
+            ),
+        );
+    }
+    // Both ends are inside the memory, whose size is a u64.
+    Ok((first * bytes) as u64..((last + 1) * bytes) as u64)
 }
 
 /// The arguments of a launch are what the kernel's parameters ask for, and nothing that is

@@ -33,6 +33,14 @@ pub enum Error {
         /// Why, and what to install.
         what: String,
     },
+    /// A plugin is no plugin, of another version, or says what cannot be.
+    #[error("plugin {library} {what}")]
+    Plugin {
+        /// The file.
+        library: String,
+        /// What is wrong with it; begins with a verb.
+        what: String,
+    },
     /// A kernel breaks a rule of the kernel language: a defect of whoever built it.
     #[error(transparent)]
     Verify(#[from] VerifyError),

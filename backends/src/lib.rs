@@ -3,6 +3,7 @@
 //! - [`device`], [`caps`], [`error`], [`vendor`]: the contract; [`check`]: what all devices refuse.
 //! - [`cpu`], [`opencl`], [`vulkan`], [`cudalike`]: the drivers, each built in or loaded at run
 //!   time; [`vendors`]: the data of each vendor of CUDA-like devices.
+//! - [`plugin`]: devices that come from outside, as shared libraries.
 //! - [`registry`]: which devices there are; [`probe`]: what their arithmetic really is.
 //! - [`Context`]: buffer [`pool`], program cache (memory and disk) and dispatch [`log`] around a
 //!   device.
@@ -19,6 +20,7 @@ pub mod device;
 pub mod error;
 pub mod log;
 pub mod opencl;
+pub mod plugin;
 pub mod pool;
 pub mod probe;
 pub mod record;

@@ -1,13 +1,14 @@
 //! Which devices there are, and opening one by name.
 //!
-//! A backend is a row here, or a vendor of [`vendors::ALL`]. A name initialises its own backend only: looking for
-//! devices loads every driver, which takes time and may print.
+//! A backend is a row here, or a vendor of [`vendors::ALL`]. A name initialises its own backend only:
+//! looking for devices loads every driver, which takes time and may print. Names that no row has are
+//! those of plugins ([`crate::plugin`]).
 
 use crate::caps::DeviceKind;
 use crate::cudalike::table::Vendor;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::{cpu, cudalike, opencl, record, vendors, vulkan};
+use crate::{cpu, cudalike, opencl, plugin, record, vendors, vulkan};
 use cudalike::simulated;
 use std::sync::Arc;
 
@@ -127,7 +128,21 @@ pub fn discover() -> Found {
             Err(error) => found.absent.push(error),
         }
     }
+    let plugins = discover_plugins();
+    found.devices.extend(plugins.devices);
+    found.absent.extend(plugins.absent);
     found
+}
+
+/// Looks at plugins alone.
+pub fn discover_plugins() -> Found {
+    let (devices, absent) = plugin::discover();
+    Found { devices, absent }
+}
+
+/// Whether a backend of this library has the name.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    backends().any(|b| b.name() == name)
 }
 
 /// Every usable device that is there: no simulated ones.
@@ -142,9 +157,11 @@ pub fn devices() -> Vec<Opened> {
 /// [`Error::UnknownDevice`] with the names that exist, or what the backend says.
 pub fn open(name: &str) -> Result<Opened> {
     let (backend, rest) = name.split_once(':').unwrap_or((name, "0"));
-    let row = backends().find(|b| b.name() == backend);
-    let row = row.ok_or_else(|| unknown(name))?;
-    row.open(rest)?.ok_or_else(|| unknown(name))
+    let device = match backends().find(|b| b.name() == backend) {
+        Some(row) => row.open(rest)?,
+        None => plugin::open(backend, rest.parse().map_err(|_| unknown(name))?)?,
+    };
+    device.ok_or_else(|| unknown(name))
 }
 
 /// Opens what `SUANZI_DEVICE` names; else the first GPU (software renderers are none); else `cpu`.
@@ -157,9 +174,9 @@ pub fn open_default() -> Result<Opened> {
         Err(std::env::VarError::NotUnicode(name)) => return Err(unknown(&name.to_string_lossy())),
         _ => {}
     }
-    let gpu = backends()
-        .filter_map(|b| b.enumerate().ok())
-        .flatten()
+    let built_in = backends().filter_map(|b| b.enumerate().ok()).flatten();
+    // Somebody named a plugin: it comes first.
+    let gpu = (discover_plugins().devices.into_iter().chain(built_in))
         .find(|d| d.caps().kind == DeviceKind::Gpu && !d.caps().host);
     gpu.map_or_else(|| open("cpu"), Ok)
 }

@@ -48,6 +48,12 @@ impl Tuned {
         table.get(key)?.first().cloned()
     }
 
+    /// Everything that is known for a key, best first.
+    pub fn list(&self, key: &str) -> Vec<String> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.get(key).cloned().unwrap_or_default()
+    }
+
     /// Takes parameters out, for this process, because they failed; false if they were not there.
     pub fn strike(&self, key: &str, parameters: &str, why: &dyn std::fmt::Display) -> bool {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
@@ -107,6 +113,8 @@ mod tests {
         let tuned = open(&info);
         assert!(tuned.any());
         assert_eq!(tuned.best("k").as_deref(), Some("a"));
+        assert_eq!(tuned.list("k"), ["a", "b"]);
+        assert!(tuned.list("another").is_empty());
         assert!(tuned.strike("k", "a", &"it crashed") && !tuned.strike("k", "a", &"again"));
         assert_eq!(tuned.best("k").as_deref(), Some("b"));
         // For this process only; and another driver has its own.

@@ -1,6 +1,7 @@
 //! Verdicts: one line for each bar, and an exit code.
 
 use crate::compare::Spread;
+use serde::Serialize;
 use std::process::ExitCode;
 
 /// What a figure must reach.
@@ -12,10 +13,23 @@ pub enum Bar {
     AtMost(f64),
 }
 
+/// What came of a bar.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// What was measured.
+    pub name: String,
+    /// The figure, with its spread and unit.
+    pub figure: String,
+    /// What it must reach.
+    pub bar: String,
+    /// Whether it does.
+    pub reached: bool,
+}
+
 /// The bars of one bench.
 #[derive(Default)]
 pub struct Bars {
-    missed: usize,
+    verdicts: Vec<Verdict>,
     /// Only figures whose names contain this are wanted.
     filter: Option<String>,
 }
@@ -33,7 +47,10 @@ impl Bar {
 impl Bars {
     /// Those whose names contain a text.
     pub fn filtered(filter: Option<String>) -> Bars {
-        Bars { missed: 0, filter }
+        Bars {
+            verdicts: vec![],
+            filter,
+        }
     }
 
     /// Whether a figure is to be measured.
@@ -51,7 +68,21 @@ impl Bars {
             Bar::AtMost(bar) => format!("<= {bar}"),
         };
         println!("bar {name}: {figure} {unit}, bar {bar}: {verdict}");
-        self.missed += usize::from(!reached);
+        self.verdicts.push(Verdict {
+            name: name.into(),
+            figure: format!("{figure} {unit}"),
+            bar,
+            reached,
+        });
+    }
+
+    /// What was judged, in order.
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    fn missed(&self) -> usize {
+        self.verdicts.iter().filter(|v| !v.reached).count()
     }
 
     /// Prints a figure that is not judged.
@@ -62,7 +93,7 @@ impl Bars {
     /// Failure if a bar was missed, unless `SUANZI_BENCH_LENIENT=1`.
     pub fn close(self) -> ExitCode {
         let lenient = std::env::var("SUANZI_BENCH_LENIENT").as_deref() == Ok("1");
-        match self.missed {
+        match self.missed() {
             0 => ExitCode::SUCCESS,
             n => {
                 println!("{n} bars missed");
@@ -86,11 +117,11 @@ mod tests {
         let mut bars = Bars::default();
         bars.judge("a", figure(0.85), "x", Bar::AtLeast(0.85));
         bars.judge("b", figure(2.0), "x", Bar::AtMost(2.0));
-        assert_eq!(bars.missed, 0);
+        assert_eq!(bars.missed(), 0);
         bars.judge("c", figure(0.84), "x", Bar::AtLeast(0.85));
         bars.judge("d", figure(2.1), "x", Bar::AtMost(2.0));
         bars.judge("e", figure(f64::NAN), "x", Bar::AtMost(2.0));
-        assert_eq!(bars.missed, 3);
+        assert_eq!(bars.missed(), 3);
         assert!(bars.wants("anything"));
         let some = Bars::filtered(Some("f16".into()));
         assert!(some.wants("f16 add") && !some.wants("f32 add"));

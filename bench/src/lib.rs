@@ -3,6 +3,7 @@
 //! - [`compare`]: interleaved timing, medians with their spread, ratios within one run.
 //! - [`bars`]: each speed promise is a bar; a missed one fails the bench.
 //! - [`data`]: inputs that are never zeros, and their checks.
+//! - [`ops`]: operators beside the device's own copy.
 //! - [`scalar`]: the C loops that the interpreter is compared with.
 //! - [`suite`]: `suanzi bench`, this library and its peers side by side.
 //! - [`tune`]: `suanzi tune`, the search for the best tiles.
@@ -13,6 +14,7 @@
 pub mod bars;
 pub mod compare;
 pub mod data;
+pub mod ops;
 pub mod scalar;
 pub mod suite;
 pub mod tune;

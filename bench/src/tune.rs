@@ -4,7 +4,7 @@
 //! one in a random order that is the same each time; one that is not far behind the best takes turns with it, and before it may take its place, its
 //! *results* on the edges of its tiles have to be right. The winner and those behind it are kept, under
 //! the device and the version of its driver. What is interrupted goes on with the classes that are not
-//! done; what was done stays.
+//! done, and with those that had too little time from the best that was found; what was done stays.
 
 use crate::compare::{Round, clocked, interleave};
 use crate::{Result, ensure};
@@ -59,13 +59,16 @@ const DEPTH: usize = 512;
 /// How many are kept for a class, best first.
 const KEPT: usize = 3;
 
+/// The key under which the classes are kept that had too little time.
+const UNFINISHED: &str = "unfinished";
+
 /// A candidate this many times slower than the best is not looked at again.
 const FAR: f64 = 1.4;
 
 /// Turns of a candidate and the best.
 const TURNS: usize = 5;
 
-/// Runs the command: 0 where everything was tuned, 1 where the time was too short or something failed.
+/// Runs the command: 0 where every class has a winner, be it the best of too little time; 1 where something failed.
 pub fn run(args: &TuneArgs) -> ExitCode {
     tune(args).unwrap_or_else(|error| {
         eprintln!("tune: {error:#}");
@@ -87,14 +90,16 @@ fn tune(args: &TuneArgs) -> Result<ExitCode> {
     for &dtype in &args.dtypes {
         classes.extend(shapes.iter().map(|&shape| (dtype, shape)));
     }
-    let known = |&(dtype, shape): &(Dtype, [usize; 2])| {
-        let key = tuning::key(dtype.scalar(), shape);
-        !args.again && ctx.tuned().best(&key).is_some()
-    };
-    let all = classes.len();
-    classes.retain(|class| !known(class));
-    if classes.len() < all {
-        println!("{} classes were tuned before", all - classes.len());
+    let mut unfinished = ctx.tuned().list(UNFINISHED);
+    let key = |&(dtype, shape): &(Dtype, [usize; 2])| tuning::key(dtype.scalar(), shape);
+    if !args.again {
+        let before = |class: &_| ctx.tuned().best(&key(class)).is_some();
+        let count = classes.iter().filter(|class| before(class)).count();
+        classes.retain(|class| !before(class) || unfinished.contains(&key(class)));
+        let more = classes.iter().filter(|class| before(class)).count();
+        if count > 0 {
+            println!("{count} classes were tuned before, {more} of them with too little time");
+        }
     }
     // The largest problems matter most: what time is left over by others is theirs.
     classes.sort_by_key(|(_, [m, n])| m * n);
@@ -109,15 +114,22 @@ fn tune(args: &TuneArgs) -> Result<ExitCode> {
             Dtype::F32 => search::<f32>(&ctx, shape, now + share)?,
             Dtype::F64 => search::<f64>(&ctx, shape, now + share)?,
         };
-        complete &= found.left == 0;
         bar.suspend(|| println!("{found}"));
         let best = found.best.iter().map(|t| t.to_string()).collect();
+        unfinished.retain(|key| *key != found.key);
+        if found.left > 0 {
+            complete = false;
+            unfinished.push(found.key.clone());
+        }
         ctx.tuned().set(&found.key, best)?;
+        ctx.tuned().set(UNFINISHED, unfinished.clone())?;
         bar.inc(1);
     }
     bar.finish_and_clear();
     if !complete {
-        println!("the time was too short to try everything; what was found is kept");
+        println!(
+            "the time was too short to try everything; what was found is kept, and the next run goes on from it"
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -166,12 +178,14 @@ fn search<T: Number>(ctx: &Context, shape: [usize; 2], end: Instant) -> Result<F
         t.rows() as usize <= m.next_power_of_two() && t.columns() as usize <= n.next_power_of_two()
     };
     candidates.retain(|t| small(t) && *t != usual);
-    // In the same random order each time.
-    candidates.sort_by_key(stable_hash);
+    // In a random order, the same for each beginning; first what is known to be good.
+    let key = tuning::key(T::DTYPE, shape);
+    let known: Option<Tiles> = ctx.tuned().best(&key).and_then(|text| text.parse().ok());
+    candidates.sort_by_key(|t| (Some(*t) != known, stable_hash(&(t, known))));
 
     let mut best = vec![(usual, 1.0)];
     let mut found = Found {
-        key: tuning::key(T::DTYPE, shape),
+        key,
         best: vec![],
         gain: 1.0,
         tried: 0,
@@ -280,15 +294,22 @@ fn element(i: usize, seed: usize) -> i32 {
     (i.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 7) as i32 % 5
 }
 
-/// Whether products on the edges of tiles are right, to the bit.
-fn right<T: Number>(ctx: &Context, tiles: Tiles) -> Result<bool> {
+/// Whether products on the edges of tiles are right, to the bit: m and n on both sides of them, few rows and several
+/// tiles of them, a short and a long k.
+///
+/// # Errors
+/// The device's.
+pub fn right<T: Number>(ctx: &Context, tiles: Tiles) -> Result<bool> {
     let (m, n) = (tiles.rows() as usize, tiles.columns() as usize);
-    let shapes = [
-        [m, n, 33],
-        [m + 1, n - 1, 7],
-        [2 * m - 1, n + 1, 64],
+    let sides = || [0, 1, 2].into_iter();
+    let mut shapes: Vec<[usize; 3]> = sides()
+        .flat_map(|i| sides().map(move |j| [m + i - 1, n + j - 1, 32 + i - j.min(i)]))
+        .collect();
+    shapes.extend([
+        [3 * m + 1, n + 1, 7],
+        [3 * m - 1, n - 1, 2100],
         [1, 2 * n, 1],
-    ];
+    ]);
     for [m, n, k] in shapes {
         let [m, n] = [m.max(1), n.max(1)];
         let problem = Problem::<T>::new(ctx, [m, n, k])?;
@@ -306,18 +327,20 @@ fn right<T: Number>(ctx: &Context, tiles: Tiles) -> Result<bool> {
     Ok(true)
 }
 
-trait Number: Element + PartialEq {
+/// Kinds of sums that are tuned and checked.
+pub trait Number: Element + PartialEq {
+    /// A small whole number.
     fn whole(x: i32) -> Self;
 }
 
-impl Number for f32 {
-    fn whole(x: i32) -> f32 {
-        x as f32
-    }
+macro_rules! numbers {
+    ($($t:ty)*) => {$(
+        impl Number for $t {
+            fn whole(x: i32) -> $t {
+                x as $t
+            }
+        }
+    )*};
 }
 
-impl Number for f64 {
-    fn whole(x: i32) -> f64 {
-        x.into()
-    }
-}
+numbers!(f32 f64 i32 i64);

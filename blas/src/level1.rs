@@ -6,7 +6,14 @@
 //! Errors of all: [`crate::Error::Shape`] where lengths or batches differ, [`crate::Error::Dtype`] where the
 //! dtypes do, [`crate::Error::Backend`] where the device fails. A refused call changes nothing.
 
-use crate::product::{Part, scale, times};
+mod modified;
+mod rotations;
+
+pub use modified::{Modified, rotmg};
+pub use rotations::{Rotations, rotg};
+
+use crate::overlap::{apart, same};
+use crate::product::{Part, real_factor, scale, times};
 use crate::vector::Vector;
 use crate::{Error, Result};
 use num_complex::Complex64;
@@ -20,9 +27,12 @@ pub fn scal(alpha: impl Into<Complex64>, x: &Vector) -> Result<()> {
     if !x.dtype().is_float() {
         return Err(Error::dtype("scal", [x.dtype()], "it takes floats"));
     }
+    let alpha = alpha.into();
+    real_factor("scal", "alpha", alpha, x.is_complex())?;
+    apart("scal", ("x", x.tensor()), &[])?;
     match x.tensor().numel() {
         0 => Ok(()),
-        _ => scale("scal", alpha.into(), &x.column(), Part::Whole),
+        _ => scale("scal", alpha, &x.column(), Part::Whole),
     }
 }
 
@@ -32,6 +42,7 @@ pub fn scal(alpha: impl Into<Complex64>, x: &Vector) -> Result<()> {
 /// See the module.
 pub fn copy(x: &Vector, y: &Vector) -> Result<()> {
     alike("copy", x, y)?;
+    distinct("copy", x, y)?;
     x.tensor().expr().eval_into(y.tensor())
 }
 
@@ -41,6 +52,7 @@ pub fn copy(x: &Vector, y: &Vector) -> Result<()> {
 /// See the module.
 pub fn swap(x: &Vector, y: &Vector) -> Result<()> {
     alike("swap", x, y)?;
+    distinct("swap", x, y)?;
     let old = ops::copy(x.tensor())?.eval()?;
     y.tensor().expr().eval_into(x.tensor())?;
     old.expr().eval_into(y.tensor())
@@ -65,7 +77,10 @@ pub fn axpby(
     y: &Vector,
 ) -> Result<()> {
     alike("axpby", x, y)?;
+    distinct("axpby", x, y)?;
     let (alpha, beta) = (alpha.into(), beta.into());
+    real_factor("axpby", "alpha", alpha, y.is_complex())?;
+    real_factor("axpby", "beta", beta, y.is_complex())?;
     if y.tensor().numel() == 0 {
         return Ok(());
     }
@@ -84,7 +99,11 @@ pub fn axpby(
         // Parts of y are read crosswise: before any is written.
         _ => ops::add(scaled, times(y.tensor(), beta)?.eval()?)?,
     };
-    sum.eval_into(y.tensor())
+    match alpha.im != 0.0 && same(x.tensor(), y.tensor()) {
+        // Parts of x are read crosswise too.
+        true => sum.eval()?.expr().eval_into(y.tensor()),
+        false => sum.eval_into(y.tensor()),
+    }
 }
 
 /// `Σ x · y`; of complex vectors, BLAS's dotu.
@@ -165,6 +184,9 @@ pub fn iamax(x: &Vector) -> Result<Tensor> {
 pub fn rot(x: &Vector, y: &Vector, c: f64, s: impl Into<Complex64>) -> Result<()> {
     let s = s.into();
     alike("rot", x, y)?;
+    real_factor("rot", "s", s, x.is_complex())?;
+    apart("rot", ("y", y.tensor()), &[("x", x.tensor())])?;
+    apart("rot", ("x", x.tensor()), &[])?;
     let by = |t: &Tensor, by: Complex64| match by.im {
         0.0 => ops::mul(t, by.re),
         _ => times(t, by),
@@ -181,10 +203,21 @@ pub fn rot(x: &Vector, y: &Vector, c: f64, s: impl Into<Complex64>) -> Result<()
 /// See the module.
 pub fn rotm(x: &Vector, y: &Vector, h: [[f64; 2]; 2]) -> Result<()> {
     alike("rotm", x, y)?;
+    apart("rotm", ("y", y.tensor()), &[("x", x.tensor())])?;
+    apart("rotm", ("x", x.tensor()), &[])?;
     let row = |[a, b]: [f64; 2]| ops::add(ops::mul(x.tensor(), a)?, ops::mul(y.tensor(), b)?);
     let first = row(h[0])?.eval()?;
     row(h[1])?.eval_into(y.tensor())?;
     first.expr().eval_into(x.tensor())
+}
+
+/// x and y, which is written, are the same elements or different ones.
+fn distinct(op: &str, x: &Vector, y: &Vector) -> Result<()> {
+    let (x, y) = (x.tensor(), y.tensor());
+    match same(x, y) {
+        true => apart(op, ("y", y), &[]),
+        false => apart(op, ("y", y), &[("x", x)]),
+    }
 }
 
 fn axes(x: &Vector) -> Vec<i64> {

@@ -6,16 +6,22 @@
 //! batches; vectors may have any strides. What is written must not overlap what is read.
 //!
 //! Errors of all: [`crate::Error::Shape`] where sizes or batches do not fit, [`crate::Error::Dtype`] where the
-//! dtypes differ, [`crate::Error::Backend`] where the device fails. A refused call changes nothing.
+//! dtypes differ, [`crate::Error::Value`] where what is written overlaps what is read, [`crate::Error::Backend`] where the device fails. A refused call changes nothing.
+
+mod packed;
+
+pub use packed::{hpr, hpr2, spr, spr2};
 
 use crate::level3;
+use crate::load::wide;
 use crate::matrix::{Diag, Form, Matrix, Operand, Side, Storage, Uplo};
-use crate::product::{Part, scale, times, within_pairs};
+use crate::overlap::apart;
+use crate::product::{Part, real_factor, scale, times, within_pairs};
 use crate::vector::Vector;
 use crate::{Error, Result};
 use num_complex::Complex64;
 use suanzi_codegen::ir::CastMode;
-use suanzi_ops::{Expr, Num, Outside, Scalar, ops};
+use suanzi_ops::{Expr, Num, Outside, ops};
 
 /// `y = alpha · A · x + beta · y`. Where `alpha` is 0, A and x are not read; where `beta` is 0, y is not.
 ///
@@ -176,6 +182,10 @@ fn matvec(
         let why = "they are of one float dtype, and all real or all complex";
         return Err(Error::dtype(op, dtypes, why));
     }
+    let operands = [("A", a.matrix.tensor()), ("x", x.tensor())];
+    apart(op, ("y", y.tensor()), &operands)?;
+    real_factor(op, "alpha", alpha, y.is_complex())?;
+    real_factor(op, "beta", beta, y.is_complex())?;
     if y.tensor().numel() == 0 {
         return Ok(());
     }
@@ -199,15 +209,6 @@ fn matvec(
     };
     let result = result.cast(y.dtype(), CastMode::Saturate);
     result.eval_into(y.tensor())
-}
-
-/// In the kind that sums are held in.
-fn wide(x: impl Into<Expr>) -> Expr {
-    let x = x.into();
-    match x.dtype() {
-        Scalar::F16 | Scalar::Bf16 => x.cast(Scalar::F32, CastMode::Saturate),
-        _ => x,
-    }
 }
 
 /// `A · x`: one reduction.
@@ -262,7 +263,7 @@ fn sums(a: &Operand, x: &Vector) -> Result<suanzi_ops::Tensor> {
 type Outer<'a> = (Complex64, &'a Vector, &'a Vector, bool);
 
 fn update(op: &'static str, terms: &[Outer<'_>], a: &Matrix, part: Part) -> Result<()> {
-    for (_, x, y, _) in terms {
+    for (alpha, x, y, _) in terms {
         let shapes = [x.tensor(), y.tensor(), a.tensor()].map(|t| t.shape());
         if x.n() != a.m() || y.n() != a.n() {
             let why = "A is m × n, x has m elements, y has n";
@@ -277,6 +278,9 @@ fn update(op: &'static str, terms: &[Outer<'_>], a: &Matrix, part: Part) -> Resu
             let why = "they are of one float dtype, and all real or all complex";
             return Err(Error::dtype(op, dtypes, why));
         }
+        real_factor(op, "alpha", *alpha, a.is_complex())?;
+        let operands = [("x", x.tensor()), ("y", y.tensor())];
+        apart(op, ("A", a.tensor()), &operands)?;
     }
     // As in BLAS, not even the diagonal becomes real then.
     if a.tensor().numel() == 0 || terms.iter().all(|t| t.0 == Complex64::ZERO) {

@@ -6,10 +6,12 @@
 //! recorded; C (B of `trmm` and `trsm`) must not overlap the other operands.
 //!
 //! Errors of all: [`crate::Error::Shape`] where sizes or batches do not fit, [`crate::Error::Dtype`] where the
-//! dtypes differ, [`crate::Error::Backend`] where the device fails. A refused call changes nothing.
+//! dtypes differ, [`crate::Error::Value`] where a factor of real matrices is not real or C overlaps an operand,
+//! [`crate::Error::Backend`] where the device fails. A refused call changes nothing.
 
 use crate::matrix::{Diag, Form, Matrix, Operand, Side, Uplo};
-use crate::product::{Part, product, scale};
+use crate::overlap::apart;
+use crate::product::{Part, product, real_factor, scale};
 use crate::{Error, Result};
 use num_complex::Complex64;
 use suanzi_ops::ops;
@@ -17,6 +19,9 @@ use suanzi_ops::ops;
 pub(crate) const ONE: Complex64 = Complex64::ONE;
 
 /// `C = alpha · A · B + beta · C`: A is m × k, B k × n, C m × n.
+///
+/// They are of one float dtype; or C is f32 where A and B are both f16 or both bf16; or i32 where each is i8 or u8, and
+/// then sums wrap, and alpha and beta are whole numbers.
 ///
 /// # Errors
 /// See the module.
@@ -170,6 +175,40 @@ pub fn her2k(
     triangle(op, (alpha.conj(), &b.into(), &a.h()), (ONE, c), part)
 }
 
+/// `C = alpha · A · Bᵀ + beta · C`, one triangle of it, where the product is symmetric (as it is where B is A times a
+/// diagonal matrix): A and B are n × k.
+///
+/// # Errors
+/// See the module.
+pub fn syrkx(
+    uplo: Uplo,
+    (alpha, a, b): (impl Into<Complex64>, &Matrix, &Matrix),
+    (beta, c): (impl Into<Complex64>, &Matrix),
+) -> Result<()> {
+    alike("syrkx", a, b)?;
+    let factors = (alpha.into(), &a.into(), &b.t().into());
+    triangle("syrkx", factors, (beta.into(), c), Part::Triangle(uplo))
+}
+
+/// `C = alpha · A · Bᴴ + beta · C`, one triangle of it, where the product is Hermitian; the diagonal becomes real: A
+/// and B are n × k.
+///
+/// # Errors
+/// See the module.
+pub fn herkx(
+    uplo: Uplo,
+    (alpha, a, b): (impl Into<Complex64>, &Matrix, &Matrix),
+    (beta, c): (f64, &Matrix),
+) -> Result<()> {
+    alike("herkx", a, b)?;
+    let alpha = alpha.into();
+    if quiet(alpha, a, beta.into()) {
+        return Ok(());
+    }
+    let factors = (alpha, &a.into(), &b.h());
+    triangle("herkx", factors, (beta.into(), c), Part::Hermitian(uplo))
+}
+
 /// BLAS leaves C, diagonal included, as it is where nothing is added and nothing scaled.
 fn quiet(alpha: Complex64, a: &Matrix, beta: Complex64) -> bool {
     (alpha == Complex64::ZERO || a.n() == 0) && beta == ONE
@@ -237,6 +276,7 @@ pub fn trmm(
         },
         b,
     )?;
+    real_factor(op, "alpha", alpha, b.is_complex())?;
     if alpha == Complex64::ZERO {
         return scale(op, alpha, &b, Part::Whole);
     }
@@ -261,6 +301,7 @@ fn facing(op: &str, side: Side, a: Operand, b: &Matrix) -> Result<(Operand, Matr
         let why = "matrices are of one float dtype, and all real or all complex";
         return Err(Error::dtype(op, [a.matrix.dtype(), b.dtype()], why));
     }
+    apart(op, ("B", b.tensor()), &[("A", a.matrix.tensor())])?;
     Ok((a, b))
 }
 
@@ -358,6 +399,7 @@ pub fn trsm(
         },
         b,
     )?;
+    real_factor(op, "alpha", alpha, b.is_complex())?;
     scale(op, alpha, &b, Part::Whole)?;
     if alpha == Complex64::ZERO || b.tensor().numel() == 0 {
         return Ok(());

@@ -3,6 +3,7 @@
 //! - [`Matrix`], [`Vector`]: views of tensors, real or complex, of any strides.
 //! - [`Operand`]: a matrix as it enters a product: transposed, conjugated, symmetric, triangular.
 //! - [`level1`], [`level2`], [`level3`]: the routines, by the names that everybody knows.
+//! - [`extension`], [`grouped`]: what vendors' libraries have beside BLAS.
 //! - [`solve`]: factorisations and what solves with them, by LAPACK's names.
 //! - [`table`]: every routine once more, as rows that the conformance suite runs.
 //!
@@ -23,11 +24,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod extension;
+pub mod grouped;
 mod inverse;
 pub mod level1;
 pub mod level2;
 pub mod level3;
+mod load;
 pub mod matrix;
+mod overlap;
 pub mod product;
 mod reference;
 pub mod solve;

@@ -95,7 +95,7 @@ impl Matrix {
     /// `complex` say what an element is.
     ///
     /// # Errors
-    /// [`Error::Value`] where `ld < max(1, m)`, [`Error::Shape`] where the memory is too small.
+    /// [`Error::Value`] where `ld < max(1, m)` or sizes overflow, [`Error::Shape`] where the memory is too small.
     pub fn column_major(
         memory: &Tensor,
         [m, n]: [usize; 2],
@@ -106,11 +106,26 @@ impl Matrix {
             let why = format!("the leading dimension {ld} is less than {m} rows");
             return Err(Error::value("matrix", why));
         }
-        let (shape, strides) = match complex {
-            false => (vec![m, n], vec![1, ld as i64]),
-            true => (vec![m, n, 2], vec![2, 2 * ld as i64, 1]),
+        let parts = 1 + usize::from(complex);
+        let Some(step) = i64::try_from(ld)
+            .ok()
+            .and_then(|ld| ld.checked_mul(parts as i64))
+        else {
+            let why = format!("the leading dimension {ld} is more than positions can count");
+            return Err(Error::value("matrix", why));
         };
-        let tensor = memory.as_strided(&shape, &strides, memory.offset())?;
+        let (shape, strides) = match complex {
+            false => (vec![m, n], vec![1, step]),
+            true => (vec![m, n, 2], vec![2, step, 1]),
+        };
+        let view = memory.as_strided(&shape, &strides, memory.offset());
+        let tensor = view.map_err(|_| {
+            let least = (ld as u128 * n.saturating_sub(1) as u128 + m as u128) * parts as u128;
+            let has = memory.capacity() - memory.offset();
+            let why =
+                format!("columns {ld} apart need {least} elements of memory, which has {has}");
+            Error::shape("matrix", [&shape[..]], why)
+        })?;
         Ok(Matrix { tensor, complex })
     }
 
@@ -220,6 +235,11 @@ impl Form {
     }
 }
 
+/// Elements of a packed triangle of `n` rows, if they can be counted.
+pub(crate) fn packed_count(n: usize) -> Option<usize> {
+    Some(n.checked_mul(n.checked_add(1)?)? / 2)
+}
+
 /// How the elements of an operand lie in its matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Storage {
@@ -229,6 +249,8 @@ pub(crate) enum Storage {
     Band { m: usize, kl: usize, ku: usize },
     /// The columns of a triangle of `n` rows, one after the other, in a single row.
     Packed { n: usize, uplo: Uplo },
+    /// As the matrix says, but from where a table says for each of the first axis.
+    Scattered,
 }
 
 /// A matrix as it enters a product. The triangle that its form does not name is not used.
@@ -240,6 +262,8 @@ pub struct Operand {
     pub(crate) swapped: bool,
     pub(crate) form: Form,
     pub(crate) conj: bool,
+    /// Where in the memory each matrix begins (i64), where the storage is scattered.
+    pub(crate) places: Option<Tensor>,
 }
 
 impl Operand {
@@ -249,7 +273,8 @@ impl Operand {
     /// # Errors
     /// [`Error::Shape`] where it has fewer rows.
     pub fn band(matrix: &Matrix, m: usize, kl: usize, ku: usize) -> Result<Operand> {
-        if matrix.m() < kl + ku + 1 {
+        let rows = kl.checked_add(ku).and_then(|k| k.checked_add(1));
+        if rows.is_none_or(|rows| matrix.m() < rows) {
             let why = format!("a band of {kl} + 1 + {ku} diagonals has as many rows");
             return Err(Error::shape("band", [matrix.tensor().shape()], why));
         }
@@ -271,11 +296,8 @@ impl Operand {
                 return Err(Error::value("packed", "a general matrix cannot be packed"));
             }
         };
-        if packed.n() < n * (n + 1) / 2 {
-            let why = format!(
-                "a packed matrix of {n} rows has {} elements",
-                n * (n + 1) / 2
-            );
+        if packed_count(n).is_none_or(|count| packed.n() < count) {
+            let why = format!("a packed matrix of {n} rows has {n} ({n} + 1) / 2 elements");
             return Err(Error::shape("packed", [packed.tensor().shape()], why));
         }
         Ok(Operand {
@@ -303,7 +325,7 @@ impl Operand {
 
     fn lengths(&self) -> [usize; 2] {
         let [m, n] = match self.storage {
-            Storage::Full => [self.matrix.m(), self.matrix.n()],
+            Storage::Full | Storage::Scattered => [self.matrix.m(), self.matrix.n()],
             Storage::Band { m, .. } => [m, self.matrix.n()],
             Storage::Packed { n, .. } => [n, n],
         };
@@ -353,6 +375,7 @@ impl From<Matrix> for Operand {
             swapped: false,
             form: Form::General,
             conj: false,
+            places: None,
         }
     }
 }

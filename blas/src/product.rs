@@ -10,12 +10,13 @@
 //!
 //! The signs and positions are the loader's, so nothing is copied and no flop is added. A conjugated
 //! operand is another pattern of signs.
+//!
+//! C may be wider than A and B: the epilogue rounds to what C is.
 
-use crate::matrix::{Diag, Form, Matrix, Operand, Storage, Uplo};
+use crate::matrix::{Matrix, Operand, Uplo};
+use crate::overlap::apart;
 use num_complex::Complex64;
-use suanzi_backends::Context;
-use suanzi_codegen::ir::CastMode;
-use suanzi_ops::{Contract, Error, Expr, Num, Outside, Result, Scalar, Tensor, contract_into, ops};
+use suanzi_ops::{Contract, Error, Expr, Num, Result, Scalar, Tensor, contract_into, ops};
 
 /// What of C is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub fn product(
     part: Part,
 ) -> Result<()> {
     check(op, a, b, c)?;
+    factor(op, "alpha", alpha, c)?;
+    factor(op, "beta", beta, c)?;
     if c.tensor().numel() == 0 {
         return Ok(());
     }
@@ -78,7 +81,7 @@ pub fn product(
     dense.tensor().expr().eval_into(c.tensor())
 }
 
-fn check(op: &str, a: &Operand, b: &Operand, c: &Matrix) -> Result<()> {
+pub(crate) fn check(op: &str, a: &Operand, b: &Operand, c: &Matrix) -> Result<()> {
     let sizes = [a.m(), a.n(), b.m(), b.n()];
     let (a, b) = (&a.matrix, &b.matrix);
     let shapes = || [a, b, c].map(|x| x.tensor().shape());
@@ -90,11 +93,56 @@ fn check(op: &str, a: &Operand, b: &Operand, c: &Matrix) -> Result<()> {
         return Err(Error::shape(op, shapes(), "the batches are not the same"));
     }
     let mixed = [a, b].iter().any(|x| x.is_complex() != c.is_complex());
-    if mixed || !c.dtype().is_float() || [a, b].iter().any(|x| x.dtype() != c.dtype()) {
-        let why = "matrices are of one float dtype, and all real or all complex";
+    let pairs = c.is_complex() && !c.dtype().is_float();
+    if mixed || pairs || !takes([a.dtype(), b.dtype()], c.dtype()) {
+        let why = "A, B and C are of one float dtype, all real or all complex; or C is f32 beside f16 or bf16, \
+                   or i32 beside 8-bit integers";
         return Err(Error::dtype(op, [a, b, c].map(Matrix::dtype), why));
     }
-    Ok(())
+    let operands = [("A", a.tensor()), ("B", b.tensor())];
+    apart(op, ("C", c.tensor()), &operands)
+}
+
+/// Whether products of two dtypes may go into a third one.
+fn takes([a, b]: [Scalar; 2], c: Scalar) -> bool {
+    let byte = |x| matches!(x, Scalar::I8 | Scalar::U8);
+    match c {
+        Scalar::I32 => byte(a) && byte(b),
+        Scalar::F32 => a == b && matches!(a, Scalar::F16 | Scalar::Bf16 | Scalar::F32),
+        _ => c.is_float() && a == c && b == c,
+    }
+}
+
+/// Refuses a factor that matrices of C's kind cannot be multiplied by.
+pub(crate) fn factor(op: &str, name: &str, value: Complex64, c: &Matrix) -> Result<()> {
+    real_factor(op, name, value, c.is_complex())?;
+    let whole = value.re.fract() == 0.0 && value.re.abs() <= f64::from(i32::MAX);
+    match c.dtype() {
+        Scalar::I32 if !whole => {
+            let why = format!("{name} is {value}; where C is i32 it is a whole number");
+            Err(Error::value(op, why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a complex factor of what is real.
+pub(crate) fn real_factor(op: &str, name: &str, value: Complex64, complex: bool) -> Result<()> {
+    match complex || value.im == 0.0 {
+        true => Ok(()),
+        false => {
+            let why = format!("{name} is {value}; of real matrices and vectors it is real");
+            Err(Error::value(op, why))
+        }
+    }
+}
+
+/// A real factor as a constant of a dtype.
+fn constant(dtype: Scalar, value: f64) -> Expr {
+    match dtype.is_float() {
+        true => value.into(),
+        false => Expr::scalar(dtype, Num::Int(value as i128)),
+    }
 }
 
 /// One contraction into a C whose columns lie side by side.
@@ -107,11 +155,16 @@ fn run(
     let nb = c.nb();
     let out = &c.flat()?;
     let epilogue = |x: Expr| {
-        let x = if alpha == 1.0 { x } else { ops::mul(x, alpha)? };
+        let by = |factor| constant(out.dtype(), factor);
+        let x = if alpha == 1.0 {
+            x
+        } else {
+            ops::mul(x, by(alpha))?
+        };
         let sum = match beta {
             0.0 => x,
             1.0 => ops::add(x, out)?,
-            _ => ops::add(x, ops::mul(out, beta)?)?,
+            _ => ops::add(x, ops::mul(out, by(beta))?)?,
         };
         within(part, sum, out, c)
     };
@@ -145,8 +198,11 @@ pub(crate) fn scale(op: &'static str, beta: Complex64, c: &Matrix, part: Part) -
     }
     let pairs = c.tensor();
     let scaled = match (beta.re, beta.im) {
-        (0.0, 0.0) => Expr::fill(pairs.context(), c.dtype(), pairs.shape(), Num::Float(0.0)),
-        (re, 0.0) => ops::mul(pairs, re)?,
+        (0.0, 0.0) => {
+            let zero = Num::from_bits(c.dtype(), 0);
+            Expr::fill(pairs.context(), c.dtype(), pairs.shape(), zero)
+        }
+        (re, 0.0) => ops::mul(pairs, constant(c.dtype(), re))?,
         _ => times(pairs, beta)?,
     };
     // What is read crosswise is computed before anything is written.
@@ -270,226 +326,4 @@ impl Matrix {
         strides[nb + 1] = 1;
         t.as_strided(&shape, &strides, t.offset())
     }
-}
-
-/// Coordinates of a loader's result.
-pub(crate) struct Coords {
-    batch: Vec<Expr>,
-    shape: Vec<usize>,
-    ctx: Context,
-}
-
-impl Operand {
-    /// Nothing but perhaps signs is to be done to what is stored.
-    fn plain(&self) -> bool {
-        matches!((self.form, self.storage), (Form::General, Storage::Full))
-    }
-
-    /// The elements: `[batch.., m, n]`, and the parts.
-    pub(crate) fn loaded(&self) -> Result<Expr> {
-        if self.plain() && !self.conj {
-            return Ok(self.matrix.tensor().expr());
-        }
-        let nb = self.matrix.nb();
-        let mut shape = self.matrix.batch().to_vec();
-        shape.extend([self.m(), self.n()]);
-        let complex = self.matrix.is_complex();
-        shape.extend(complex.then_some(2));
-        let coords = self.coords(&shape)?;
-        let part = complex.then(|| coords.position(nb + 2)).transpose()?;
-        let (i, j) = (coords.position(nb)?, coords.position(nb + 1)?);
-        if self.storage != Storage::Full {
-            return self.element(&coords, &i, &j, part, None);
-        }
-        // Two strided reads are many times as fast as one at computed positions.
-        let (straight, turned) = (&self.matrix, self.matrix.t());
-        let stored = match self.form {
-            Form::Symmetric(uplo) | Form::Hermitian(uplo) => {
-                ops::where_(mirrored(uplo, &i, &j)?, turned.tensor(), straight.tensor())?
-            }
-            Form::General | Form::Triangular(..) => straight.tensor().expr(),
-        };
-        self.formed(stored, &i, &j, part, None)
-    }
-
-    /// B of a complex product, `[batch.., k, 2, 2n]`; of a conjugated A, all rows of imaginary parts
-    /// change their sign.
-    fn expanded(&self, conj_a: bool) -> Result<Expr> {
-        let nb = self.matrix.nb();
-        let mut shape = self.matrix.batch().to_vec();
-        shape.extend([self.m(), 2, 2 * self.n()]);
-        let coords = self.coords(&shape)?;
-        let (p, r, c) = (
-            coords.position(nb)?,
-            coords.position(nb + 1)?,
-            coords.position(nb + 2)?,
-        );
-        let j = ops::shift_right_logical(&c, 1)?;
-        let s = ops::bitwise_and(&c, 1)?;
-        let part = ops::bitwise_xor(&r, &s)?;
-        // Below: -im and re; of a conjugated A, im and -re.
-        let opposite = if conj_a { 1 } else { 0 };
-        let negative = ops::logical_and(ops::eq(&r, 1)?, ops::eq(&s, opposite)?)?;
-        self.element(&coords, &p, &j, Some(part), Some(negative))
-    }
-
-    /// Coordinates for a result of a shape that begins with the batch.
-    pub(crate) fn coords(&self, shape: &[usize]) -> Result<Coords> {
-        let ctx = self.matrix.tensor().context().clone();
-        let batch = (0..self.matrix.nb() as i64).map(|axis| Expr::position(&ctx, shape, axis));
-        Ok(Coords {
-            batch: batch.collect::<Result<_>>()?,
-            shape: shape.to_vec(),
-            ctx,
-        })
-    }
-
-    /// What is stored for an element; zero outside a band.
-    fn stored(&self, coords: &Coords, i: &Expr, j: &Expr, part: Option<&Expr>) -> Result<Expr> {
-        let (i, j) = if self.swapped { (j, i) } else { (i, j) };
-        let mut at = coords.batch.clone();
-        let outside = match self.storage {
-            Storage::Full => {
-                at.extend([i.clone(), j.clone()]);
-                Outside::Clamp
-            }
-            Storage::Band { m, ku, .. } => {
-                // The corners of the storage are above and below the matrix, and nobody's.
-                let inside = ops::logical_and(ops::ge(i, 0)?, ops::lt(i, m as i64)?)?;
-                let diagonal = ops::add(ops::sub(i, j)?, ku as i64)?;
-                at.extend([ops::where_(inside, diagonal, -1)?, j.clone()]);
-                Outside::Fill(Num::Float(0.0))
-            }
-            Storage::Packed { n, uplo } => {
-                let [i, j] = [i, j].map(|x| x.cast(Scalar::I64, CastMode::Saturate));
-                let columns = match uplo {
-                    Uplo::Upper => ops::mul(&j, ops::add(&j, 1)?)?,
-                    Uplo::Lower => ops::mul(&j, ops::sub(2 * n as i64 - 1, &j)?)?,
-                };
-                let at_column = ops::shift_right_logical(columns, 1)?;
-                at.extend([ops::mul(&i, 0)?, ops::add(i, at_column)?]);
-                Outside::Clamp
-            }
-        };
-        at.extend(part.cloned());
-        Expr::at(self.matrix.tensor(), &at, outside)
-    }
-
-    /// Element `(i, j)`, a part of it where it is complex; negated where that is said.
-    pub(crate) fn element(
-        &self,
-        coords: &Coords,
-        i: &Expr,
-        j: &Expr,
-        part: Option<Expr>,
-        negative: Option<Expr>,
-    ) -> Result<Expr> {
-        let (row, column) = match self.form {
-            Form::General | Form::Triangular(..) => (i.clone(), j.clone()),
-            Form::Symmetric(Uplo::Lower) | Form::Hermitian(Uplo::Lower) => {
-                (ops::maximum(i, j)?, ops::minimum(i, j)?)
-            }
-            Form::Symmetric(Uplo::Upper) | Form::Hermitian(Uplo::Upper) => {
-                (ops::minimum(i, j)?, ops::maximum(i, j)?)
-            }
-        };
-        let stored = self.stored(coords, &row, &column, part.as_ref())?;
-        self.formed(stored, i, j, part, negative)
-    }
-
-    /// Element `(i, j)` from what is stored for it: zeros, ones and signs of the form.
-    fn formed(
-        &self,
-        mut value: Expr,
-        i: &Expr,
-        j: &Expr,
-        part: Option<Expr>,
-        negative: Option<Expr>,
-    ) -> Result<Expr> {
-        let mut signs: Vec<Expr> = negative.into_iter().collect();
-        let imaginary = part.map(|p| ops::eq(p, 1)).transpose()?;
-        match (self.form, &imaginary) {
-            (Form::Triangular(uplo, diag), _) => {
-                value = ops::where_(mirrored(uplo, i, j)?, 0.0, value)?;
-                if diag == Diag::Unit {
-                    let one = number(&value, 1.0);
-                    let one = match &imaginary {
-                        Some(imaginary) => ops::where_(imaginary, 0.0, one)?,
-                        None => one,
-                    };
-                    value = ops::where_(ops::eq(i, j)?, one, value)?;
-                }
-            }
-            (Form::Hermitian(uplo), Some(imaginary)) => {
-                let real = ops::logical_and(ops::eq(i, j)?, imaginary)?;
-                value = ops::where_(real, 0.0, value)?;
-                signs.push(ops::logical_and(mirrored(uplo, i, j)?, imaginary)?);
-            }
-            _ => {}
-        }
-        if let (true, Some(imaginary)) = (self.conj, &imaginary) {
-            signs.push(imaginary.clone());
-        }
-        let sign = signs
-            .into_iter()
-            .map(Ok)
-            .reduce(|a, b| ops::logical_xor(a?, b?));
-        match sign {
-            Some(sign) => ops::where_(sign?, ops::neg(&value)?, value),
-            None => Ok(value),
-        }
-    }
-
-    /// With every element where it belongs, so that blocks can be cut out.
-    pub(crate) fn full(&self) -> Result<Operand> {
-        match self.storage {
-            Storage::Full => Ok(self.clone()),
-            _ => self.dense(Complex64::ONE),
-        }
-    }
-
-    /// With every element stored.
-    pub(crate) fn general(&self) -> Result<Operand> {
-        match self.plain() {
-            true => Ok(self.clone()),
-            false => self.dense(Complex64::ONE),
-        }
-    }
-
-    /// A copy of its elements, times a number.
-    pub(crate) fn dense(&self, by: Complex64) -> Result<Operand> {
-        let copy = Matrix::like(&self.matrix, &ops::copy(self.loaded()?)?.eval()?)?;
-        if by == Complex64::ONE {
-            return Ok(copy.into());
-        }
-        let scaled = match copy.is_complex() {
-            true => times(copy.tensor(), by)?,
-            false => ops::mul(copy.tensor(), by.re)?,
-        };
-        Ok(Operand::from(Matrix::like(&copy, &scaled.eval()?)?))
-    }
-}
-
-impl Coords {
-    /// Those of the batch.
-    pub(crate) fn batch(&self) -> &[Expr] {
-        &self.batch
-    }
-
-    /// A position in the result.
-    pub(crate) fn position(&self, axis: usize) -> Result<Expr> {
-        Expr::position(&self.ctx, &self.shape, axis as i64)
-    }
-}
-
-/// Whether an element is in the triangle that is not stored.
-fn mirrored(uplo: Uplo, i: &Expr, j: &Expr) -> Result<Expr> {
-    match uplo {
-        Uplo::Lower => ops::lt(i, j),
-        Uplo::Upper => ops::gt(i, j),
-    }
-}
-
-fn number(like: &Expr, value: f64) -> Expr {
-    Expr::scalar(like.dtype(), Num::Float(value))
 }

@@ -2,6 +2,7 @@
 //! errors are relative to.
 
 pub(crate) mod factor;
+pub(crate) mod qr;
 
 use crate::matrix::{Diag, Uplo};
 use num_complex::Complex64;
@@ -29,6 +30,16 @@ impl Entry {
             im: im.into(),
             scale: 0.0,
         }
+    }
+
+    /// With what its error is relative to.
+    pub(crate) fn within(self, scale: f64) -> Entry {
+        Entry { scale, ..self }
+    }
+
+    /// Its parts, rounded.
+    pub(crate) fn rounded(self) -> [f64; 2] {
+        [self.re.rounded(), self.im.rounded()]
     }
 
     /// The sum of the parts' magnitudes.
@@ -267,6 +278,33 @@ pub(crate) fn sum(
             result.im = Dd::ZERO;
         }
         result
+    }))
+}
+
+/// The sum of matrices, each times a number; zero where there is none.
+pub(crate) fn combined(terms: &[(Complex64, &Dense)], like: &Dense) -> Option<Dense> {
+    let fits = |a: &Dense| (a.m, a.n, &a.batch) == (like.m, like.n, &like.batch);
+    terms.iter().all(|t| fits(t.1)).then_some(())?;
+    Some(like.like(like.m, like.n, |b, i, j| {
+        let used = terms.iter().filter(|t| t.0 != Complex64::ZERO);
+        used.fold(ZERO, |sum, (by, a)| {
+            let (by, x) = (Entry::of(by.re, by.im), a.at(b, i, j));
+            let mut product = x.times(by);
+            product.scale = 4.0 * x.size() * by.size();
+            sum.plus(product)
+        })
+    }))
+}
+
+/// Each row times its element of a column, or each column.
+pub(crate) fn stretched(a: &Dense, x: &Dense, by_row: bool) -> Option<Dense> {
+    let length = if by_row { a.m } else { a.n };
+    ((x.m, x.n, &x.batch) == (length, 1, &a.batch)).then_some(())?;
+    Some(a.like(a.m, a.n, |b, i, j| {
+        let (y, x) = (a.at(b, i, j), x.at(b, if by_row { i } else { j }, 0));
+        let mut product = y.times(x);
+        product.scale = 4.0 * y.size() * x.size();
+        product
     }))
 }
 

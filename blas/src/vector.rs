@@ -55,18 +55,32 @@ impl Vector {
     /// `n` elements, `inc` apart, as in BLAS: where `inc` is negative, the last one comes first in memory.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the memory is too small.
+    /// [`Error::Shape`] where the memory is too small, [`Error::Value`] where sizes overflow.
     pub fn strided(memory: &Tensor, n: usize, inc: i64, complex: bool) -> Result<Vector> {
-        let step = if complex { 2 * inc } else { inc };
-        let first = match inc {
-            ..0 => (n.max(1) - 1) * step.unsigned_abs() as usize,
-            _ => 0,
+        let parts = 1 + i64::from(complex);
+        let reach = |step: i64| {
+            i64::try_from(n.max(1) - 1)
+                .ok()?
+                .checked_mul(step.checked_abs()?)
+        };
+        let first = |reach: i64| memory.offset().checked_add(reach.try_into().ok()?);
+        let step = inc.checked_mul(parts);
+        let place =
+            step.and_then(|step| Some((step, first(if inc < 0 { reach(step)? } else { 0 })?)));
+        let Some((step, first)) = place else {
+            let why = format!("{n} elements {inc} apart are more than positions can count");
+            return Err(Error::value("vector", why));
         };
         let (shape, strides) = match complex {
             false => (vec![n], vec![step]),
             true => (vec![n, 2], vec![step, 1]),
         };
-        let tensor = memory.as_strided(&shape, &strides, memory.offset() + first)?;
+        let view = memory.as_strided(&shape, &strides, first);
+        let tensor = view.map_err(|_| {
+            let has = memory.capacity() - memory.offset();
+            let why = format!("elements {inc} apart leave the memory, which has {has}");
+            Error::shape("vector", [&shape[..]], why)
+        })?;
         Ok(Vector { tensor, complex })
     }
 

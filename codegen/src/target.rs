@@ -32,6 +32,9 @@ pub enum Soft {
     Sqrt,
     /// i32 to i64: Mesa (22.3) gets comparisons of the result with constants wrong.
     SignExtend,
+    /// f64 to whole numbers (floor, ceil, trunc, rint): Mesa's software renderer does it as if f64 had f32's
+    /// digits where the processor's vectors are shorter than 512 bits.
+    WholeF64,
 }
 
 /// The features of a target that decide how a kernel is written for it.

@@ -110,8 +110,12 @@ pub fn extent(shape: &[usize], strides: &[i64]) -> (i64, i64) {
         .iter()
         .zip(strides)
         .fold((0, 0), |(lo, hi), (&d, &s)| {
-            let reach = (d as i64 - 1).saturating_mul(s);
-            (lo + reach.min(0), hi.saturating_add(reach.max(0)))
+            let last = i64::try_from(d - 1).unwrap_or(i64::MAX);
+            let reach = last.saturating_mul(s);
+            (
+                lo.saturating_add(reach.min(0)),
+                hi.saturating_add(reach.max(0)),
+            )
         })
 }
 

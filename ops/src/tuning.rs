@@ -16,22 +16,38 @@
 
 pub use crate::skeleton::{Tiles, contract_with};
 
-use crate::skeleton::{Machine, tuned};
+use crate::skeleton::{Machine, shipped, tuned};
 use crate::table::compute_kind;
-use suanzi_backends::Context;
+use suanzi_backends::{Context, DeviceKind};
 use suanzi_codegen::Scalar;
+use suanzi_codegen::target::Support;
 
 /// Everything that may be worth trying for sums of a dtype on a device.
 pub fn candidates(ctx: &Context, dtype: Scalar) -> Vec<Tiles> {
     Tiles::candidates(Machine::on(ctx), compute_kind(dtype))
 }
 
-/// What is taken where nothing was tuned, for the lengths of m and n.
+/// Whether a device has room for tiles, and can compute in a kind.
+pub fn fits(ctx: &Context, kind: Scalar, tiles: Tiles) -> bool {
+    let machine = Machine::on(ctx);
+    // Work-groups of one item are for CPUs.
+    let own = tiles.items() > 1 || machine.kind == DeviceKind::Cpu;
+    let missing = ctx.device().caps().target.support(kind) == Support::Missing;
+    own && !missing && tiles.fits(machine, kind)
+}
+
+/// What is taken where nothing was tuned on the device, for the lengths of m and n: what ships for its class, or a rule.
 pub fn usual(ctx: &Context, dtype: Scalar, [m, n]: [usize; 2]) -> Tiles {
-    Tiles::choose(Machine::on(ctx), compute_kind(dtype), m, n)
+    Tiles::usual(Machine::on(ctx), compute_kind(dtype), m, n)
+}
+
+/// All that [`usual`] may be for sums of a dtype, on any device: whoever tests contractions has to test each of them on
+/// the edges of its tiles.
+pub fn shipped(dtype: Scalar) -> Vec<Tiles> {
+    shipped::all(compute_kind(dtype))
 }
 
 /// The key of the class of shapes that `m` and `n` are in.
 pub fn key(dtype: Scalar, [m, n]: [usize; 2]) -> String {
-    tuned::key(compute_kind(dtype), m, n)
+    tuned::Class::of(compute_kind(dtype), m, n).to_string()
 }

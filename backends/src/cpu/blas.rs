@@ -1,7 +1,8 @@
 //! The matrix library of the `cpu` device: the `gemm` crate, on the device's queue.
 
 use super::Core;
-use crate::error::{Error, Result};
+use crate::check;
+use crate::error::Result;
 use crate::vendor::{Blas, Gemm, Matrix};
 use gemm::Parallelism;
 use std::ops::Range;
@@ -91,40 +92,16 @@ impl Gemms {
         rows: u64,
         cols: u64,
     ) -> Result<(Placed, Range<u64>)> {
-        let reach = |n: u64, stride: i64| i128::from(n.saturating_sub(1)) * i128::from(stride);
-        let (down, right) = (
-            reach(rows, matrix.row_stride),
-            reach(cols, matrix.col_stride),
-        );
-        let first = i128::from(matrix.offset) + down.min(0) + right.min(0);
-        let last = i128::from(matrix.offset) + down.max(0) + right.max(0);
+        let bytes = check::matrix(&self.core.info, dtype, name, matrix, rows, cols)?;
         let placed = Placed {
-            offset: matrix.offset as isize,
+            offset: match bytes.is_empty() {
+                true => 0,
+                false => matrix.offset as isize,
+            },
             row: matrix.row_stride as isize,
             col: matrix.col_stride as isize,
         };
-        if rows == 0 || cols == 0 {
-            return Ok((
-                Placed {
-                    offset: 0,
-                    ..placed
-                },
-                0..0,
-            ));
-        }
-        let bytes = dtype.bytes() as i128;
-        if first < 0 || (last + 1) * bytes > i128::from(matrix.memory.bytes) {
-            return Err(Error::Invalid {
-                device: self.core.info.id.clone(),
-                what: format!(
-                    "matrix {name} of a product ({rows}x{cols} {dtype}, offset {}, strides {} and \
-                     {}) reaches outside its buffer of {} bytes",
-                    matrix.offset, matrix.row_stride, matrix.col_stride, matrix.memory.bytes
-                ),
-            });
-        }
-        // Both ends are inside the memory, whose size is a u64.
-        Ok((placed, (first * bytes) as u64..((last + 1) * bytes) as u64))
+        Ok((placed, bytes))
     }
 }
 

@@ -96,6 +96,7 @@ fn caps(compute_units: u32, memory_bytes: u64) -> Caps {
         shared_bytes: 64 << 10,
         memory_bytes,
         max_alloc: memory_bytes,
+        vector_bytes: 16,
         subgroup: Some((32, 32)),
         host: true,
         denormals_f32: true,

@@ -207,6 +207,7 @@ impl CudaLike {
                 shared_bytes: ask(numbers.shared_bytes).unwrap_or(16 << 10),
                 memory_bytes: memory,
                 max_alloc: memory,
+                vector_bytes: 16,
                 subgroup: subgroup.map(|width| (width, width)),
                 host: simulated,
                 denormals_f32: true,

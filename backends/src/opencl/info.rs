@@ -171,6 +171,7 @@ impl Found {
             shared_bytes: clamp(self.number(cl::CL_DEVICE_LOCAL_MEM_SIZE)),
             memory_bytes: self.number(cl::CL_DEVICE_GLOBAL_MEM_SIZE),
             max_alloc: self.number(cl::CL_DEVICE_MAX_MEM_ALLOC_SIZE),
+            vector_bytes: self.vector_bytes(),
             subgroup,
             host: self.number(cl::CL_DEVICE_TYPE) & cl::CL_DEVICE_TYPE_CPU != 0,
             denormals_f32: f32_config & cl::CL_FP_DENORM != 0,
@@ -188,6 +189,12 @@ impl Found {
             _ if self.number(cl::CL_DEVICE_TYPE) & cl::CL_DEVICE_TYPE_CPU != 0 => DeviceKind::Cpu,
             _ => DeviceKind::Gpu,
         }
+    }
+
+    /// Where GPUs say that a float is what they take at once, they load 16 bytes all the same.
+    fn vector_bytes(&self) -> u32 {
+        let floats = self.number(cl::CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+        (4 * clamp(floats).min(16)).max(16)
     }
 
     /// Most work-items of a group.

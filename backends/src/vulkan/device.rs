@@ -269,6 +269,7 @@ fn caps(
         shared_bytes: l.max_compute_workgroup_storage_size,
         memory_bytes: physical.memory_bytes.max(max_alloc),
         max_alloc,
+        vector_bytes: 16,
         subgroup: features
             .subgroups
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),

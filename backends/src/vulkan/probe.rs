@@ -54,6 +54,10 @@ impl Found {
                 "conversions from i32 to i64 are software",
             ),
             (
+                self.soft.contains(&Soft::WholeF64),
+                "floor, ceil, trunc and rint of f64 are software",
+            ),
+            (
                 self.contracts,
                 "the driver contracts float operations although it must not: results may differ",
             ),
@@ -81,6 +85,9 @@ pub fn run(device: &Vulkan, features: &Features) -> Result<Found> {
         found.exact_division &= division;
         if !conversion {
             found.soft.push(Soft::F64ToF32);
+        }
+        if !whole(device)? {
+            found.soft.push(Soft::WholeF64);
         }
     }
     if features.int64 && !int64(device)? {
@@ -126,6 +133,33 @@ fn double(device: &Vulkan) -> Result<(bool, bool)> {
         |k, v| vec![k.cast(v[0], Scalar::F32, CastMode::Saturate)],
     )?;
     Ok((division, same(&out[0], |i| c[i] as f32)))
+}
+
+/// True if f64 becomes a whole number as IEEE 754 says.
+fn whole(device: &Vulkan) -> Result<bool> {
+    // From below one half to where nothing is below the point, of both signs, and ties.
+    let value = |(i, r): (usize, u64)| {
+        let sign = if r & 1 == 0 { 1.0 } else { -1.0 };
+        let size = 2f64.powi(i as i32 - 4);
+        let fraction = (r >> 11) as f64 / 2f64.powi(53);
+        sign * match i % 3 {
+            0 => size * (1.0 + fraction),
+            1 => size.floor() + 0.5,
+            _ => fraction / 2.0,
+        }
+    };
+    let a: Vec<f64> = spread(9).into_iter().enumerate().map(value).collect();
+    let f64 = (Scalar::F64, Scalar::F64);
+    let ops = [UnOp::Floor, UnOp::Ceil, UnOp::Trunc, UnOp::Rint];
+    let out: Vec<Vec<f64>> = map(
+        device,
+        "probe_whole",
+        f64,
+        std::slice::from_ref(&a),
+        |k, v| ops.map(|op| k.un(op, v[0])).to_vec(),
+    )?;
+    let expected = |x: f64| [x.floor(), x.ceil(), x.trunc(), x.round_ties_even()];
+    Ok((0..4).all(|op| same(&out[op], |i| expected(a[i])[op])))
 }
 
 /// True if 64-bit integers become f32 with one rounding.

@@ -53,6 +53,7 @@ impl Fake {
                 shared_bytes: 16 << 10,
                 memory_bytes,
                 max_alloc: memory_bytes,
+                vector_bytes: 16,
                 subgroup: None,
                 host: true,
                 denormals_f32: true,

@@ -1,16 +1,15 @@
 //! What was measured: lines on the terminal, JSON, and a page with plots that needs no other file.
 
-use super::peers::{Absent, Peer};
+use super::peak::Ceilings;
 use super::routine::Group;
-use crate::compare::{clocked, interleave};
-use crate::{Result, data};
+use crate::Result;
+use crate::bars::Verdict;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use suanzi_backends::Context;
-use suanzi_ops::Tensor;
 
 /// A run.
 #[derive(Serialize)]
@@ -19,16 +18,18 @@ pub struct Report {
     pub group: String,
     /// This library's version.
     pub version: String,
-    /// The device.
+    /// The device, its driver, and how many units it has.
     pub device: String,
-    /// Its own copy of 64 MiB, read and written, in GB/s.
-    pub copy: f64,
+    /// What it can do at best.
+    pub ceilings: Ceilings,
     /// Who took part.
     pub peers: Vec<Named>,
     /// Who did not, and why.
     pub absent: Vec<Named>,
     /// The figures.
     pub figures: Vec<Figure>,
+    /// Bars, and what came of them.
+    pub verdicts: Vec<Verdict>,
 }
 
 /// A peer, and what there is to say of it.
@@ -60,7 +61,11 @@ pub struct Figure {
     pub dtype: String,
     /// m, n and k.
     pub size: [usize; 3],
-    /// Operations.
+    /// The problem in words.
+    pub case: String,
+    /// Where it is on the plot against the size, if it is there.
+    pub side: Option<f64>,
+    /// Operations on real numbers.
     pub flops: f64,
     /// Bytes that must move.
     pub bytes: f64,
@@ -92,8 +97,7 @@ impl fmt::Display for Range {
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [m, n, k] = self.size;
-        let what = format!("{} {} {m}x{n}x{k}", self.routine, self.dtype);
+        let what = format!("{} {} {}", self.routine, self.dtype, self.case);
         write!(
             f,
             "{what:<26} {:<20} {} {}",
@@ -110,32 +114,39 @@ impl fmt::Display for Figure {
 }
 
 impl Report {
-    /// Of a device, whose copy is measured.
+    /// Of a device, whose ceilings are measured.
     ///
     /// # Errors
     /// The device's.
-    pub fn new(
-        group: Group,
-        device: &str,
-        peers: &[Box<dyn Peer>],
-        absent: Vec<Absent>,
-    ) -> Result<Report> {
-        let named = |name: &str, about: String| Named {
-            name: name.into(),
-            about,
-        };
+    pub fn new(group: Group, ctx: &Context) -> Result<Report> {
+        let (info, caps) = (ctx.device().info(), ctx.device().caps());
         Ok(Report {
             group: format!("{group:?}").to_lowercase(),
             version: env!("CARGO_PKG_VERSION").into(),
-            device: device.into(),
-            copy: copy_speed(device)?,
-            peers: peers.iter().map(|p| named(p.name(), p.about())).collect(),
-            absent: absent
-                .into_iter()
-                .map(|(name, why)| named(&name, why))
-                .collect(),
+            device: format!(
+                "{}: {}, {}, {} units",
+                info.id, info.name, info.driver, caps.compute_units
+            ),
+            ceilings: Ceilings::measure(ctx)?,
+            peers: vec![],
+            absent: vec![],
             figures: vec![],
+            verdicts: vec![],
         })
+    }
+
+    /// Notes somebody who takes part, and says so.
+    pub fn takes_part(&mut self, name: &str, about: String) {
+        println!("{name}: {about}");
+        let name = name.into();
+        self.peers.push(Named { name, about });
+    }
+
+    /// Notes somebody who does not.
+    pub fn is_absent(&mut self, name: &str, about: String) {
+        println!("{name}: absent ({about})");
+        let name = name.into();
+        self.absent.push(Named { name, about });
     }
 
     /// Writes report.json and report.html into a folder.
@@ -155,27 +166,44 @@ impl Report {
 
     fn page(&self) -> Result<String> {
         let mut page = format!(
-            "<!doctype html><meta charset=utf-8><title>suanzi bench {0}</title><style>body{{font:14px \
-             sans-serif;max-width:64em;margin:2em auto}}td,th{{padding:2px 10px;text-align:right}}td:first-child,\
-             td:nth-child(2){{text-align:left}}.wrong{{color:#c00}}</style><h1>suanzi bench {0}</h1>",
-            escaped(&self.group)
+            "<!doctype html><meta charset=utf-8><title>suanzi bench {0}</title><style>{STYLE}</style>\
+             <h1>suanzi bench {0}</h1><p>suanzi {1} on {2}. Medians of turns in one run, on the same data, results \
+             checked; least and greatest in brackets.</p><ul>",
+            escaped(&self.group),
+            escaped(&self.version),
+            escaped(&self.device)
         );
-        page += "<p>Medians of turns in one run, on the same data, results checked; least and greatest in brackets.</p><ul>";
-        for peer in &self.peers {
-            page += &format!(
-                "<li><b>{}</b>: {}</li>",
-                escaped(&peer.name),
-                escaped(&peer.about)
-            );
-        }
-        for peer in &self.absent {
-            page += &format!(
-                "<li><b>{}</b> is absent: {}</li>",
-                escaped(&peer.name),
-                escaped(&peer.about)
-            );
+        for (peers, word) in [(&self.peers, ""), (&self.absent, " is absent")] {
+            for Named { name, about } in peers {
+                page += &format!(
+                    "<li><b>{}</b>{word}: {}</li>",
+                    escaped(name),
+                    escaped(about)
+                );
+            }
         }
         page += "</ul>";
+        if !self.verdicts.is_empty() {
+            page += "<h2>Bars</h2><table><tr><th>what<th>figure<th>bar<th></tr>";
+        }
+        for v in &self.verdicts {
+            let (class, word) = if v.reached {
+                ("", "ok")
+            } else {
+                ("wrong", "missed")
+            };
+            let [name, figure, bar] = [&v.name, &v.figure, &v.bar].map(|t| escaped(t));
+            page += &format!(
+                "<tr><td>{name}<td>{figure}<td>{bar}<td><span class={class:?}>{word}</span></tr>"
+            );
+        }
+        if !self.verdicts.is_empty() {
+            page += "</table>";
+        }
+        if self.figures.is_empty() {
+            return Ok(page);
+        }
+        page += "<h2>Performance against size</h2>";
         let mut plots: Vec<(&str, &str)> = self
             .figures
             .iter()
@@ -185,18 +213,23 @@ impl Report {
         for (routine, dtype) in plots {
             page += &self.by_size(routine, dtype)?;
         }
-        page += &self.roofline()?;
-        page += "<table><tr><th>problem<th>who<th>rate<th>ms<th>ours over it</tr>";
+        page += "<h2>Roofline</h2>";
+        for (i, (part, dtypes)) in PARTS.iter().enumerate() {
+            if let Some(peak) = self.ceilings.flops[i] {
+                page += &self.roofline(part, dtypes, peak)?;
+            }
+        }
+        page += "<h2>Figures</h2><table><tr><th>problem<th>who<th>rate<th>ms<th>ours over it</tr>";
         for f in &self.figures {
-            let [m, n, k] = f.size;
             let ratio = f.of_ours.map_or(String::new(), |r| r.to_string());
             let wrong = f.wrong.as_ref().map_or(String::new(), |w| {
                 format!(" <span class=wrong>{}</span>", escaped(w))
             });
             page += &format!(
-                "<tr><td>{} {} {m}×{n}×{k}<td>{}{wrong}<td>{} {}<td>{}<td>{ratio}</tr>",
+                "<tr><td>{} {} {}<td>{}{wrong}<td>{} {}<td>{}<td>{ratio}</tr>",
                 f.routine,
                 f.dtype,
+                escaped(&f.case),
                 escaped(&f.contender),
                 f.rate,
                 f.unit,
@@ -206,18 +239,14 @@ impl Report {
         Ok(page + "</table>")
     }
 
-    /// Rates against the size, a line for each contender. What is not square is left to the table.
+    /// Rates against the size, a line for each contender. What has no place there is left to the table.
     fn by_size(&self, routine: &str, dtype: &str) -> Result<String> {
-        let of = |f: &&Figure| f.routine == routine && f.dtype == dtype;
-        let figures: Vec<&Figure> = self.figures.iter().filter(of).collect();
-        let regular: Vec<&&Figure> = figures
-            .iter()
-            .filter(|f| f.routine != "gemm" || f.size == [f.size[0]; 3])
-            .collect();
+        let of = |f: &&Figure| f.routine == routine && f.dtype == dtype && f.side.is_some();
+        let regular: Vec<&Figure> = self.figures.iter().filter(of).collect();
         let Some(first) = regular.first() else {
             return Ok(String::new());
         };
-        let side = |f: &Figure| f.size[1] as f64;
+        let side = |f: &Figure| f.side.unwrap_or(1.0);
         let ends = |of: &dyn Fn(&Figure) -> f64| {
             let values = regular.iter().map(|f| of(f));
             values.fold((f64::MAX, 0.0), |(lo, hi): (f64, f64), x| {
@@ -267,58 +296,74 @@ impl Report {
         })
     }
 
-    /// This library's rates against the work for each byte, under the ceilings that were measured: the
-    /// device's own copy, and the fastest of all contenders.
-    fn roofline(&self) -> Result<String> {
-        let ours = |f: &&Figure| f.of_ours.is_none() && f.flops > 0.0;
-        let speed = |f: &Figure| f.flops / f.milliseconds.median / 1e6;
-        let points: Vec<(f64, f64)> = self
-            .figures
-            .iter()
-            .filter(ours)
-            .map(|f| (f.flops / f.bytes, speed(f)))
+    /// Everybody's rates against the work for each byte, under the ceilings that were measured: the device's own copy,
+    /// and its rate of fma in registers.
+    fn roofline(&self, part: &str, dtypes: &[&str], peak: f64) -> Result<String> {
+        let copy = self.ceilings.copy;
+        let figures = self.figures.iter();
+        let figures: Vec<&Figure> = figures
+            .filter(|f| f.flops > 0.0 && dtypes.contains(&&*f.dtype))
             .collect();
-        let peak = self
-            .figures
-            .iter()
-            .filter(|f| f.flops > 0.0)
-            .map(speed)
-            .fold(0.0, f64::max);
-        if points.is_empty() || peak <= 0.0 {
+        if figures.is_empty() {
             return Ok(String::new());
         }
-        let ends = points
-            .iter()
-            .fold((f64::MAX, 0.0f64), |(lo, hi), p| (lo.min(p.0), hi.max(p.0)));
-        let (from, to) = (ends.0 / 2.0, (ends.1 * 2.0).max(2.0 * peak / self.copy));
-        let low = points.iter().fold(peak, |lo, p| lo.min(p.1)) / 2.0;
-        let roof = |x: f64| (x * self.copy).min(peak);
-        let knee = peak / self.copy;
-        let line: Vec<(f64, f64)> = [from, knee.clamp(from, to), to]
-            .map(|x| (x, roof(x)))
-            .into();
+        let point = |f: &Figure| (f.flops / f.bytes, f.flops / f.milliseconds.median / 1e6);
+        let ours = |f: &&&Figure| f.of_ours.is_none();
+        let points = |mine: bool| {
+            figures
+                .iter()
+                .filter(move |f| ours(f) == mine)
+                .map(|f| point(f))
+        };
+        let all = || figures.iter().map(|f| point(f));
+        let knee = peak / copy;
+        let from = all().fold(knee, |lo, p| lo.min(p.0)) / 2.0;
+        let to = all().fold(knee, |hi, p| hi.max(p.0)) * 2.0;
+        let low = all().fold(peak, |lo, p| lo.min(p.1)) / 2.0;
+        let high = all().fold(peak, |hi, p| hi.max(p.1)) * 2.0;
+        let line: Vec<(f64, f64)> = [from, knee, to].map(|x| (x, (x * copy).min(peak))).into();
         plot(|root| {
             let caption = format!(
-                "roofline: {:.0} GB/s, {peak:.0} GFLOP/s (the fastest here)",
-                self.copy
+                "{part}: measured ceilings {copy:.1} GB/s (copy), {peak:.0} GFLOP/s (fma in registers)"
             );
             let mut chart = ChartBuilder::on(&root)
                 .caption(caption, ("sans-serif", 18))
                 .margin(10)
                 .x_label_area_size(35)
                 .y_label_area_size(55)
-                .build_cartesian_2d((from..to).log_scale(), (low..peak * 2.0).log_scale())?;
+                .build_cartesian_2d((from..to).log_scale(), (low..high).log_scale())?;
             chart
                 .configure_mesh()
                 .x_desc("operations per byte")
                 .y_desc("GFLOP/s")
                 .draw()?;
             chart.draw_series(LineSeries::new(line, BLACK.stroke_width(2)))?;
-            chart.draw_series(points.iter().map(|&p| Circle::new(p, 3, BLUE.filled())))?;
+            let grey = RGBColor(170, 170, 170);
+            chart
+                .draw_series(points(false).map(|p| Circle::new(p, 2, grey.filled())))?
+                .label("peers")
+                .legend(move |(x, y)| Circle::new((x + 9, y), 3, grey.filled()));
+            chart
+                .draw_series(points(true).map(|p| Circle::new(p, 4, BLUE.filled())))?
+                .label("this library")
+                .legend(|(x, y)| Circle::new((x + 9, y), 4, BLUE.filled()));
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::LowerRight)
+                .background_style(WHITE.mix(0.8))
+                .border_style(BLACK)
+                .draw()?;
             Ok(())
         })
     }
 }
+
+/// Parts of numbers, in the order of [`Ceilings::flops`], and the types that are made of them.
+const PARTS: [(&str, &[&str]); 2] = [("f32", &["f32", "c64"]), ("f64", &["f64", "c128"])];
+
+const STYLE: &str = "body{font:14px sans-serif;max-width:64em;margin:2em auto;padding:0 1em}\
+    td,th{padding:2px 10px;text-align:right}td:first-child,td:nth-child(2){text-align:left}\
+    tr:nth-child(even){background:#f4f4f4}svg{max-width:100%;height:auto}.wrong{color:#c00}";
 
 fn plot(draw: impl FnOnce(DrawingArea<SVGBackend<'_>, Shift>) -> Result<()>) -> Result<String> {
     let mut svg = String::new();
@@ -332,19 +377,4 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-}
-
-/// The device's own copy, in GB/s read and written.
-fn copy_speed(device: &str) -> Result<f64> {
-    let ctx = Context::open(device)?;
-    let from = Tensor::from_slice(&ctx, &[16 << 20], &data::varied(16 << 20, 1))?;
-    let to = Tensor::empty(&ctx, from.dtype(), from.shape())?;
-    let bytes = 4 * from.numel() as u64;
-    let copy = clocked(|| {
-        let (from, to) = (from.buffer().memory(), to.buffer().memory());
-        ctx.device().copy(from, 0, to, 0, bytes)?;
-        Ok(ctx.device().sync()?)
-    });
-    let [copy] = interleave(9, [copy])?;
-    Ok(2.0 * bytes as f64 / copy.spread().median / 1e9)
 }

@@ -203,14 +203,24 @@ impl Caller {
 
     /// Reports the first of `(position, holds)` that does not hold.
     #[inline(always)]
-    pub fn check(self, conditions: &[(Int, bool)]) -> Option<()> {
-        match conditions.iter().find(|c| !c.1) {
-            None => Some(()),
-            Some(c) => {
-                error::report(self, c.0);
-                None
-            }
+    pub fn check<const N: usize>(self, conditions: [(Int, bool); N]) -> Option<()> {
+        let mut all = true;
+        for k in 0..N {
+            all &= conditions[k].1;
         }
+        if all {
+            Some(())
+        } else {
+            self.wrong(&conditions)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wrong(self, conditions: &[(Int, bool)]) -> Option<()> {
+        let first = conditions.iter().find(|c| !c.1)?;
+        error::report(self, first.0);
+        None
     }
 }
 

@@ -1,5 +1,5 @@
 //! The one place where a call is sent to where it is computed. Each exported routine has an
-//! [`Entry`]; after its arguments were checked it hands [`compute`] its sizes and both ways to do it.
+//! [`Entry`]; after its arguments were checked it hands [`compute!`] its sizes and both ways to do it.
 //! The entries count where calls went, and print that at exit when asked.
 //!
 //! What is asked for is read once, from the environment or from the file that `SUANZI_BLAS_CONFIG`
@@ -74,37 +74,44 @@ struct Wishes {
 static PLAIN: AtomicBool = AtomicBool::new(false);
 static WISHES: OnceLock<Wishes> = OnceLock::new();
 
-/// Computes the routine of `entry`, with up to three sizes (0 where unused), on the device if that is
-/// asked for and succeeds, else on the host.
+/// Whether nothing is asked for but the host.
 #[inline(always)]
-pub fn compute<R>(
-    entry: &'static Entry,
-    sizes: [usize; 3],
-    device: impl FnOnce(&Context) -> device::Result<R>,
-    host: impl FnOnce() -> R,
-) -> R {
-    compute_if(true, entry, sizes, device, host)
+pub fn plain() -> bool {
+    PLAIN.load(Ordering::Relaxed)
 }
 
-/// The same, on the host unless the device can do it.
-#[inline(always)]
-pub fn compute_if<R>(
+/// Computes the routine of an entry, with up to three sizes (0 where unused), on the device if that
+/// is asked for, can be (`if`), and succeeds; else on the host. No function: the host's part must
+/// become part of its caller, where a short call is short, and the last that it does.
+macro_rules! compute {
+    (if $can:expr, $entry:expr, $sizes:expr, |$ctx:ident| $device:expr, $host:expr $(,)?) => {
+        if $crate::dispatch::plain() {
+            $host
+        } else {
+            let (can, entry, sizes) = ($can, $entry, $sizes);
+            $crate::dispatch::asked(can, entry, sizes, move |$ctx| $device, move || $host)
+        }
+    };
+    ($entry:expr, $sizes:expr, |$ctx:ident| $device:expr, $host:expr $(,)?) => {
+        compute!(if true, $entry, $sizes, |$ctx| $device, $host)
+    };
+}
+pub(crate) use compute;
+
+/// Does what is asked for.
+#[cold]
+#[inline(never)]
+pub fn asked<R>(
     can: bool,
     entry: &'static Entry,
     sizes: [usize; 3],
     device: impl FnOnce(&Context) -> device::Result<R>,
     host: impl FnOnce() -> R,
 ) -> R {
-    if !PLAIN.load(Ordering::Relaxed)
-        && let Some(result) = elsewhere(can, entry, sizes, device)
-    {
-        return result;
-    }
-    host()
+    elsewhere(can, entry, sizes, device).unwrap_or_else(host)
 }
 
-#[cold]
-#[inline(never)]
+/// The device's result, if it has one; counts and prints what is asked for.
 fn elsewhere<R>(
     can: bool,
     entry: &'static Entry,

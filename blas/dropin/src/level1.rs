@@ -16,11 +16,12 @@ unsafe fn first<T>(x: *const T, n: usize, inc: Int) -> *mut T {
     unsafe { x.cast_mut().offset(start(n, inc)) }
 }
 
-/// Calls `f` with the addresses of each pair of elements, in order.
+/// Calls `f` with the addresses of each pair of elements, in order. Not part of its callers, which
+/// are short where both increments are 1.
 ///
 /// # Safety
 /// Both vectors have `n` elements at their increments.
-#[inline(always)]
+#[inline(never)]
 unsafe fn pairs<T>(
     n: usize,
     x: *const T,
@@ -38,6 +39,18 @@ unsafe fn pairs<T>(
     }
 }
 
+/// Calls `f` with the address of each element of a vector with a positive increment.
+///
+/// # Safety
+/// The vector has `n` elements at its increment.
+#[inline(never)]
+unsafe fn elements<T>(n: usize, x: *mut T, incx: Int, mut f: impl FnMut(*mut T)) {
+    for i in 0..n {
+        // SAFETY: the caller's promise.
+        f(unsafe { x.add(i * incx as usize) });
+    }
+}
+
 #[inline(always)]
 pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T, incy: Int) {
     if a.abs1().is_zero() {
@@ -47,7 +60,7 @@ pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T,
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
-            parallel::ranges(n, size_of::<T>(), |i, m| {
+            parallel::ranges(n, size_of::<T>(), move |i, m| {
                 kernels::axpy(m, a, x.at(i), y.at(i))
             });
         } else {
@@ -56,6 +69,7 @@ pub unsafe fn axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T,
     }
 }
 
+#[inline(never)]
 unsafe fn strided_axpy<T: Scalar>(n: usize, a: T, x: *const T, incx: Int, y: *mut T, incy: Int) {
     // SAFETY: the caller's vectors have these increments.
     unsafe {
@@ -97,7 +111,7 @@ pub unsafe fn dot<T: Scalar>(
                 parallel::Shared(x.cast_mut()),
                 parallel::Shared(y.cast_mut()),
             );
-            return parallel::sum::<T, T>(n, |i, m| kernels::dot(m, x.at(i), y.at(i), conj));
+            return parallel::sum::<T, T>(n, move |i, m| kernels::dot(m, x.at(i), y.at(i), conj));
         }
         let mut s = T::zero();
         pairs(n, x, incx, y, incy, |x, y| s += (*x).conj_if(conj) * *y);
@@ -106,7 +120,8 @@ pub unsafe fn dot<T: Scalar>(
 }
 
 /// The sum of products in f64, on top of `s`.
-pub unsafe fn dot_wide<T: Copy + Into<f64>>(
+#[inline(always)]
+pub unsafe fn dot_wide<T: Real>(
     n: usize,
     mut s: f64,
     x: *const T,
@@ -115,8 +130,19 @@ pub unsafe fn dot_wide<T: Copy + Into<f64>>(
     incy: Int,
 ) -> f64 {
     // SAFETY: the caller's vectors have these increments.
-    unsafe { pairs(n, x, incx, y, incy, |x, y| s += (*x).into() * (*y).into()) };
-    s
+    unsafe {
+        if incx == 1 && incy == 1 {
+            let (x, y) = (
+                parallel::Shared(x.cast_mut()),
+                parallel::Shared(y.cast_mut()),
+            );
+            return s + parallel::sum::<T, f64>(n, move |i, m| {
+                kernels::wide_dot(m, x.at(i), y.at(i))
+            });
+        }
+        pairs(n, x, incx, y, incy, |x, y| s += (*x).wide() * (*y).wide());
+        s
+    }
 }
 
 #[inline(always)]
@@ -125,7 +151,7 @@ pub unsafe fn copy<T: Scalar>(n: usize, x: *const T, incx: Int, y: *mut T, incy:
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x.cast_mut()), parallel::Shared(y));
-            parallel::ranges(n, size_of::<T>(), |i, m| {
+            parallel::ranges(n, size_of::<T>(), move |i, m| {
                 kernels::copy(m, x.at(i), y.at(i));
             });
         } else {
@@ -140,7 +166,7 @@ pub unsafe fn swap<T: Scalar>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: I
     unsafe {
         if incx == 1 && incy == 1 {
             let (x, y) = (parallel::Shared(x), parallel::Shared(y));
-            parallel::ranges(n, size_of::<T>(), |i, m| {
+            parallel::ranges(n, size_of::<T>(), move |i, m| {
                 kernels::swap(m, x.at(i), y.at(i));
             });
         } else {
@@ -159,11 +185,9 @@ pub unsafe fn scal<T: Scalar>(n: usize, a: T, x: *mut T, incx: Int) {
     unsafe {
         if incx == 1 {
             let x = parallel::Shared(x);
-            parallel::ranges(n, size_of::<T>(), |i, m| kernels::scale(m, a, x.at(i)));
+            parallel::ranges(n, size_of::<T>(), move |i, m| kernels::scale(m, a, x.at(i)));
         } else {
-            for i in 0..n {
-                *x.add(i * incx as usize) *= a;
-            }
+            elements(n, x, incx, |x| *x *= a);
         }
     }
 }
@@ -178,10 +202,7 @@ pub unsafe fn scal_real<T: Scalar>(n: usize, a: T::Real, x: *mut T, incx: Int) {
         if incx == 1 && T::COMPLEX {
             scal(2 * n, a, x.cast::<T::Real>(), 1);
         } else {
-            for i in 0..n {
-                let x = x.add(i * incx as usize);
-                *x = (*x).scale(a);
-            }
+            elements(n, x, incx, |x| *x = (*x).scale(a));
         }
     }
 }
@@ -197,19 +218,19 @@ pub unsafe fn asum<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
         if incx == 1 {
             let reals = if T::COMPLEX { 2 * n } else { n };
             let x = parallel::Shared(x.cast::<T::Real>().cast_mut());
-            return parallel::sum::<T::Real, T::Real>(reals, |i, m| kernels::abs_sum(m, x.at(i)));
+            return parallel::sum::<T::Real, T::Real>(reals, move |i, m| {
+                kernels::abs_sum(m, x.at(i))
+            });
         }
-        for i in 0..n {
-            s += (*x.add(i * incx as usize)).abs1();
-        }
+        elements(n, x.cast_mut(), incx, |x| s += (*x).abs1());
     }
     s
 }
 
 /// The square root of the sum of squares, without overflow on the way.
+#[inline(always)]
 pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
     // Squares of f32 cannot leave f64's range; squares of f64 can, and then are scaled.
-    let wide = |r: T::Real| r.wide();
     let back = |r: f64| num_traits::cast::<f64, T::Real>(r).unwrap_or(T::Real::nan());
     // SAFETY: the caller's vector has this increment; two reals make a complex number.
     unsafe {
@@ -220,19 +241,38 @@ pub unsafe fn nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
         let s = if incx == 1 {
             let reals = if T::COMPLEX { 2 * n } else { n };
             let x = parallel::Shared(x.cast::<T::Real>());
-            parallel::sum::<T::Real, f64>(reals, |i, m| kernels::squares(m, x.at(i)))
+            parallel::sum::<T::Real, f64>(reals, move |i, m| kernels::squares(m, x.at(i)))
         } else {
-            let mut s = 0.0;
-            for i in 0..n as isize {
-                let v = *x.offset(i * incx as isize);
-                s += wide(v.re()).powi(2) + wide(v.im()).powi(2);
-            }
-            s
+            strided_squares(n, x, incx)
         };
-        let small = f64::MIN_POSITIVE / f64::EPSILON * (2 * n).max(1) as f64;
-        if size_of::<T::Real>() == 4 || (s > small && s < f64::INFINITY) {
+        // Below, squares that are lost for being too small may count: there are 2^62 at most.
+        const SMALL: f64 = 1e-270;
+        if size_of::<T::Real>() == 4 || (s > SMALL && s < f64::INFINITY) {
             return back(s.sqrt());
         }
+        scaled_nrm2(n, x, incx)
+    }
+}
+
+/// The sum of the squares.
+#[inline(never)]
+unsafe fn strided_squares<T: Scalar>(n: usize, x: *const T, incx: Int) -> f64 {
+    let mut s = 0.0;
+    for i in 0..n as isize {
+        // SAFETY: the caller's vector begins at `x` and has this increment.
+        let v = unsafe { *x.offset(i * incx as isize) };
+        s += v.re().wide().powi(2) + v.im().wide().powi(2);
+    }
+    s
+}
+
+/// The same for numbers whose squares may leave f64's range.
+#[cold]
+unsafe fn scaled_nrm2<T: Scalar>(n: usize, x: *const T, incx: Int) -> T::Real {
+    let wide = |r: T::Real| r.wide();
+    let back = |r: f64| num_traits::cast::<f64, T::Real>(r).unwrap_or(T::Real::nan());
+    // SAFETY: the caller's vector begins at `x` and has this increment.
+    unsafe {
         let (mut scale, mut sum) = (0f64, 0f64);
         for i in 0..n as isize {
             let v = *x.offset(i * incx as isize);
@@ -263,6 +303,8 @@ pub unsafe fn iamax<T: Scalar>(n: usize, x: *const T, incx: Int) -> usize {
     if n == 0 || incx <= 0 {
         return 0;
     }
+    /// Elements that take less time than the way to the kernel.
+    const FEW: usize = 12;
     // SAFETY: the caller's vector has this increment.
     unsafe {
         let mut best = (*x).abs1();
@@ -270,7 +312,7 @@ pub unsafe fn iamax<T: Scalar>(n: usize, x: *const T, incx: Int) -> usize {
         if best.is_nan() {
             return 1; // nothing compares as larger
         }
-        if incx == 1 && n > 16 {
+        if incx == 1 && n > FEW {
             at = kernels::largest(n, x).0;
         } else {
             for i in 1..n {
@@ -303,8 +345,8 @@ pub unsafe fn rot<T: Scalar>(
                 parallel::Shared(x.cast::<T::Real>()),
                 parallel::Shared(y.cast::<T::Real>()),
             );
-            return parallel::ranges(reals, size_of::<T::Real>(), |i, m| {
-                kernels::rotate(m, x.at(i), y.at(i), [c, s, -s, c]);
+            return parallel::ranges(reals, size_of::<T::Real>(), move |i, m| {
+                kernels::rotate(m, x.at(i), y.at(i), c, s, -s, c);
             });
         }
         pairs(n, x, incx, y, incy, |x, y| {
@@ -321,25 +363,25 @@ pub unsafe fn rotm<T: Real>(n: usize, x: *mut T, incx: Int, y: *mut T, incy: Int
     let one = <T as One>::one();
     // SAFETY: the caller's vectors have these increments; there are five parameters.
     unsafe {
-        let p = param.cast::<[T; 5]>().read();
-        let flag = p[0];
+        let p = |i: usize| *param.add(i);
+        let flag = p(0);
         // param holds h11, h21, h12, h22 after the flag.
-        let h = if flag + one + one == <T as Zero>::zero() {
+        let (xx, xy, yx, yy) = if flag + one + one == <T as Zero>::zero() {
             return;
         } else if flag < <T as Zero>::zero() {
-            [p[1], p[3], p[2], p[4]]
+            (p(1), p(3), p(2), p(4))
         } else if flag == <T as Zero>::zero() {
-            [one, p[3], p[2], one]
+            (one, p(3), p(2), one)
         } else {
-            [p[1], one, -one, p[4]]
+            (p(1), one, -one, p(4))
         };
         if incx == 1 && incy == 1 {
-            return kernels::rotate(n, x, y, h);
+            return kernels::rotate(n, x, y, xx, xy, yx, yy);
         }
         pairs(n, x, incx, y, incy, |x, y| {
             let (vx, vy) = (*x, *y);
-            *x = h[0] * vx + h[1] * vy;
-            *y = h[2] * vx + h[3] * vy;
+            *x = xx * vx + xy * vy;
+            *y = yx * vx + yy * vy;
         });
     }
 }

@@ -2,7 +2,7 @@
 //! how they are copied into panels.
 
 use crate::args::{Op, Uplo};
-use crate::kernels::tile::Kernel;
+use crate::kernels::{tile::Kernel, transpose};
 use crate::scalar::Scalar;
 
 /// Element (i, j) is at `at + i·rs + j·cs`, and conjugated if `conj`.
@@ -229,43 +229,83 @@ pub unsafe fn pack<T: Scalar>(
         if v.rs == 1 && width == kernel.nr && rows == width {
             return (kernel.pack_narrow)(k, v.at, v.cs, to);
         }
-        if v.cs == 1 && width == kernel.mr && rows == width {
-            return (kernel.pack_rows)(k, v.at, v.rs, to);
-        }
-        if rows < width {
+        for r in rows..width {
             for q in 0..k {
-                to.add(q * width + rows).write_bytes(0, width - rows);
+                *to.add(q * width + r) = T::zero();
             }
+        }
+        copy(v, rows, k, to, width);
+    }
+}
+
+/// Copies `rows` x `k` elements of a view, as they are, to columns that are `step` apart.
+///
+/// # Safety
+/// The view has these elements, and there is room for them.
+pub unsafe fn copy<T: Scalar>(v: View<T>, rows: usize, k: usize, to: *mut T, step: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Short columns are not worth a call each.
+        if v.rs == 1 && rows >= 8 {
+            for q in 0..k {
+                to.add(q * step).copy_from_nonoverlapping(v.ptr(0, q), rows);
+            }
+            return;
+        }
+        if v.cs.abs() == 1 && k > 0 {
+            let (from, to, step) = along(v, k, step, to);
+            return transpose(rows, k, from, v.rs, to, step);
         }
         for r in 0..rows {
             let (mut from, mut to) = (v.ptr(r, 0), to.add(r));
             for _ in 0..k {
                 *to = *from;
                 from = from.wrapping_offset(v.cs);
-                to = to.wrapping_add(width);
+                to = to.wrapping_add(step);
             }
         }
     }
 }
 
-/// Copies a panel back to where it came from.
+/// A view whose rows are contiguous, upwards or downwards, and its panel: both in the order of memory.
+fn along<T: Scalar>(
+    v: View<T>,
+    k: usize,
+    width: usize,
+    panel: *mut T,
+) -> (*const T, *mut T, isize) {
+    let step = width as isize;
+    if v.cs == 1 {
+        (v.at, panel, step)
+    } else {
+        (v.ptr(0, k - 1), panel.wrapping_add((k - 1) * width), -step)
+    }
+}
+
+/// Copies a panel of X's columns back to where it came from.
 ///
 /// # Safety
-/// As for `pack`; the view's elements may be written.
-pub unsafe fn unpack<T: Scalar>(v: View<T>, rows: usize, k: usize, width: usize, from: *const T) {
+/// As for `pack`; the view's elements may be written, and its columns or its rows are contiguous.
+pub unsafe fn unpack<T: Scalar>(
+    kernel: &Kernel<T>,
+    v: View<T>,
+    rows: usize,
+    k: usize,
+    from: *mut T,
+) {
+    let width = kernel.mr;
     // SAFETY: the caller's promise.
     unsafe {
-        if v.rs == 1 {
-            for q in 0..k {
-                from.add(q * width)
-                    .copy_to_nonoverlapping(v.ptr(0, q).cast_mut(), rows);
-            }
-            return;
+        if v.rs != 1 {
+            let (to, from, step) = along(v, k, width, from);
+            return transpose(k, rows, from, step, to.cast_mut(), v.rs);
         }
-        for r in 0..rows {
-            for q in 0..k {
-                *v.ptr(r, q).cast_mut() = *from.add(q * width + r);
-            }
+        if rows == width {
+            return (kernel.unpack)(k, from, v.at.cast_mut(), v.cs);
+        }
+        for q in 0..k {
+            from.add(q * width)
+                .copy_to_nonoverlapping(v.ptr(0, q).cast_mut(), rows);
         }
     }
 }

@@ -245,6 +245,11 @@ unsafe impl<T> Send for Shared<T> {}
 // SAFETY: the same.
 unsafe impl<T> Sync for Shared<T> {}
 impl<T> Shared<T> {
+    /// The address. (A closure that names the field would hold the bare address.)
+    #[inline(always)]
+    pub fn ptr(self) -> *mut T {
+        self.0
+    }
     /// The address of element `i`.
     ///
     /// # Safety
@@ -256,8 +261,9 @@ impl<T> Shared<T> {
     }
 }
 
-/// Bytes from which on work on a vector is shared: it no longer fits in the caches of one core.
-const LARGE: usize = 1 << 20;
+/// Bytes from which on work on a vector or matrix is shared: going through them takes several times
+/// what it takes to call a helper that is awake.
+const LARGE: usize = 1 << 18;
 
 /// Calls `f(start, length)` on ranges that make up 0..n, where each of the n has `bytes` to work
 /// on; several at once if that is a lot.
@@ -266,7 +272,7 @@ pub fn ranges(n: usize, bytes: usize, f: impl Fn(usize, usize) + Sync) {
     if n.saturating_mul(bytes) < LARGE {
         f(0, n)
     } else {
-        large_ranges(n, &f)
+        large_ranges(n, f)
     }
 }
 
@@ -276,9 +282,52 @@ fn part(n: usize) -> usize {
 }
 
 #[inline(never)]
-fn large_ranges(n: usize, f: &(impl Fn(usize, usize) + Sync)) {
+fn large_ranges(n: usize, f: impl Fn(usize, usize) + Sync) {
     let part = part(n);
     tasks(n.div_ceil(part), |i| f(i * part, part.min(n - i * part)));
+}
+
+/// How the work on each of 0..n differs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// It does not.
+    Even,
+    /// It grows from nothing, as the columns of an upper triangle do.
+    Growing,
+    /// It shrinks to nothing.
+    Shrinking,
+}
+
+impl Area {
+    /// Where part `i` of `parts` of 0..n begins, all having the same work: a multiple of `unit`.
+    pub fn bound(self, n: usize, i: usize, parts: usize, unit: usize) -> usize {
+        let x = i as f64 / parts as f64;
+        let x = match self {
+            Area::Even => x,
+            Area::Growing => x.sqrt(),
+            Area::Shrinking => 1.0 - (1.0 - x).sqrt(),
+        };
+        let at = ((x * n as f64) as usize).next_multiple_of(unit).min(n);
+        if i == parts { n } else { at }
+    }
+
+    /// How many parts to make of 0..n, where all of it has `bytes` to work on.
+    pub fn parts(bytes: usize) -> usize {
+        if bytes < LARGE { 1 } else { threads() }
+    }
+}
+
+/// Calls `f(part, from, to)` for `parts` parts of 0..n of the same work.
+#[inline(never)]
+pub fn areas(n: usize, parts: usize, area: Area, f: &(impl Fn(usize, usize, usize) + Sync)) {
+    const UNIT: usize = 4;
+    tasks(parts, |i| {
+        let bound = |i| area.bound(n, i, parts, UNIT);
+        let (from, to) = (bound(i), bound(i + 1));
+        if from < to {
+            f(i, from, to);
+        }
+    });
 }
 
 /// The sum of `f(start, length)` over such ranges of a vector, added up in their order.
@@ -290,15 +339,12 @@ pub fn sum<T: Scalar, S: Sum + Send + Copy + Default>(
     if n.saturating_mul(size_of::<T>()) < LARGE {
         f(0, n)
     } else {
-        large_sum(n, &f)
+        large_sum(n, f)
     }
 }
 
 #[inline(never)]
-fn large_sum<S: Sum + Send + Copy + Default>(
-    n: usize,
-    f: &(impl Fn(usize, usize) -> S + Sync),
-) -> S {
+fn large_sum<S: Sum + Send + Copy + Default>(n: usize, f: impl Fn(usize, usize) -> S + Sync) -> S {
     let part = part(n);
     let mut sums = vec![S::default(); n.div_ceil(part)];
     let out = Shared(sums.as_mut_ptr());

@@ -6,7 +6,7 @@
 
 use crate::kernels::tile::{Keep, Kernel, Tile};
 use crate::operand::{Operand, View};
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Area, Shared};
 use crate::scalar::Scalar;
 use crate::workspace::Workspace;
 
@@ -119,21 +119,16 @@ impl<T: Scalar> Product<T> {
             } else {
                 (self.n, kernel.nr)
             };
-            let keep = self.keep;
-            // Where part `i` begins: of a triangle, each has the same area.
-            let bound = |i: usize| {
-                let x = i as f64 / parts as f64;
-                let x = match keep {
-                    Keep::All => x,
-                    Keep::Upper(_) => x.sqrt(),
-                    Keep::Lower(_) => 1.0 - (1.0 - x).sqrt(),
-                };
-                ((x * len as f64) as usize).next_multiple_of(unit).min(len)
+            let area = match self.keep {
+                Keep::All => Area::Even,
+                Keep::Upper(_) => Area::Growing,
+                Keep::Lower(_) => Area::Shrinking,
             };
             let this = Shared(std::ptr::from_ref(self).cast_mut());
             parallel::tasks(parts, |i| {
                 let this = *this.at(0);
-                let (from, to) = (bound(i), if i + 1 == parts { len } else { bound(i + 1) });
+                let bound = |i| area.bound(len, i, parts, unit);
+                let (from, to) = (bound(i), bound(i + 1));
                 if from < to {
                     let all = |n| (0, n);
                     if by_rows {
@@ -165,7 +160,7 @@ impl<T: Scalar> Product<T> {
         };
         let direct_a = direct(&self.a, few(n, nr, m)).filter(|v| v.rs == 1);
         let direct_b = direct(&self.b, few(m, mr, n));
-        let kc_max = k.min(k_block);
+        let (kc_max, n_block) = (k.min(k_block), N_BLOCK / nr * nr);
         let room_a = if direct_a.is_some() {
             0
         } else {
@@ -174,14 +169,14 @@ impl<T: Scalar> Product<T> {
         let room_b = if direct_b.is_some() {
             0
         } else {
-            n.min(N_BLOCK).next_multiple_of(nr) * (kc_max + GAP)
+            n.min(n_block).next_multiple_of(nr) * (kc_max + GAP)
         };
         // SAFETY: panels lie within the workspace; the rest is the caller's promise.
         unsafe {
             let space = Workspace::take::<T>(room_a + room_b);
             let (buffer_a, buffer_b) = (space.ptr::<T>(), space.ptr::<T>().add(room_a));
-            for jc in (0..n).step_by(N_BLOCK) {
-                let nc = (n - jc).min(N_BLOCK);
+            for jc in (0..n).step_by(n_block) {
+                let nc = (n - jc).min(n_block);
                 for pc in (0..k).step_by(k_block) {
                     let kc = (k - pc).min(k_block);
                     let beta = if pc == 0 { self.beta } else { T::one() };
@@ -248,20 +243,35 @@ impl<T: Scalar> Product<T> {
                 Access::Panels(p, size, step, row) => (p.wrapping_add(j / nr * size), step, row),
             };
             for i in (0..self.m).step_by(mr) {
-                let rows = (self.m - i).min(mr);
-                let mut keep = Keep::All;
+                let mut rows = (self.m - i).min(mr);
+                let (mut keep, mut cols, mut skip) = (Keep::All, cols, 0);
                 if self.keep != Keep::All {
                     let part = self.part((i, rows), (j, cols));
                     if part.nothing() {
                         continue;
                     }
-                    if !part.everything() {
-                        keep = part.keep;
+                    // Whole vectors of rows, and columns behind, that are not kept are left out.
+                    match part.keep {
+                        _ if part.everything() => {}
+                        Keep::Lower(d) => {
+                            skip = d.max(0) as usize / kernel.unit * kernel.unit;
+                            cols = cols.min((rows as isize - d) as usize);
+                            rows -= skip;
+                            keep = Keep::Lower(d - skip as isize);
+                        }
+                        Keep::Upper(d) => {
+                            rows = rows.min((cols as isize + d) as usize);
+                            keep = part.keep;
+                        }
+                        Keep::All => {}
                     }
                 }
+                let row = i + skip;
                 let (a, a_step, a_padded) = match a {
-                    Access::Direct(v) => (v.ptr(i, 0), v.cs, false),
-                    Access::Panels(p, size, step, _) => (p.wrapping_add(i / mr * size), step, true),
+                    Access::Direct(v) => (v.ptr(row, 0), v.cs, false),
+                    Access::Panels(p, size, step, _) => {
+                        (p.wrapping_add(i / mr * size + skip), step, true)
+                    }
                 };
                 let tile = Tile {
                     k: self.k,
@@ -273,7 +283,7 @@ impl<T: Scalar> Product<T> {
                     b_col,
                     conj_a: self.a.conj(),
                     conj_b: self.b.conj(),
-                    c: self.c.wrapping_offset(i as isize + j as isize * self.ldc),
+                    c: self.c.wrapping_offset(row as isize + j as isize * self.ldc),
                     ldc: self.ldc,
                     rows,
                     cols,

@@ -2,6 +2,7 @@
 //! a column is contiguous, so level 2 is written over columns and knows no formats.
 
 use crate::args::{Uplo, start};
+use crate::parallel::Area;
 use crate::scalar::Scalar;
 use crate::{Int, kernels};
 
@@ -11,6 +12,18 @@ pub struct Column<T> {
     pub row: usize,
     pub len: usize,
     pub at: *mut T,
+}
+
+impl<T> Column<T> {
+    /// Its rows from..to alone.
+    pub fn within(self, from: usize, to: usize) -> Self {
+        let row = self.row.max(from);
+        Column {
+            row,
+            len: (self.row + self.len).min(to).saturating_sub(row),
+            at: self.at.wrapping_add(row - self.row),
+        }
+    }
 }
 
 /// A rectangular matrix: full, or the band of `kl` diagonals below and `ku` above.
@@ -59,11 +72,30 @@ pub struct Triangle<T> {
 }
 
 impl<T: Scalar> Triangle<T> {
+    /// Bytes that are stored, about.
+    pub fn bytes(&self) -> usize {
+        let long = match self.format {
+            Format::Band(_, k) => 2 * k.min(self.n),
+            _ => self.n,
+        };
+        (self.n * long / 2).saturating_mul(size_of::<T>())
+    }
+
+    /// How its columns differ in length.
+    pub fn area(&self) -> Area {
+        match (self.format, self.uplo) {
+            (Format::Band(..), _) => Area::Even,
+            (_, Uplo::Upper) => Area::Growing,
+            (_, Uplo::Lower) => Area::Shrinking,
+        }
+    }
+
     /// The stored rows of column `j`: the diagonal is the last one of an upper triangle, and the
     /// first one of a lower.
     ///
     /// # Safety
     /// The matrix has a column `j`.
+    #[inline(always)]
     pub unsafe fn column(&self, j: usize) -> Column<T> {
         let upper = self.uplo == Uplo::Upper;
         let k = if let Format::Band(_, k) = self.format {
@@ -95,6 +127,7 @@ impl<T: Scalar> Triangle<T> {
     ///
     /// # Safety
     /// The matrix has a column `j`.
+    #[inline(always)]
     pub unsafe fn split(&self, j: usize) -> (Column<T>, *mut T) {
         // SAFETY: the caller's promise; a column has its diagonal element.
         unsafe {
@@ -147,12 +180,9 @@ impl<T: Scalar> Dense<T> {
         unsafe {
             let first = x.cast_mut().offset(start(n, inc));
             let inc = inc as isize;
-            let mut own = Vec::new();
-            let mut at = first;
+            let (mut own, mut at) = (Vec::new(), first);
             if inc != 1 || conj {
-                own = (0..n as isize)
-                    .map(|i| (*first.offset(i * inc)).conj_if(conj))
-                    .collect();
+                own = gathered(n, first, inc, conj);
                 at = own.as_mut_ptr();
             }
             Dense {
@@ -175,12 +205,31 @@ impl<T: Scalar> Dense<T> {
     /// As for `new`.
     #[inline(always)]
     pub unsafe fn write_back(self) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            for (i, &v) in self.own.iter().enumerate() {
-                *self.first.offset(i as isize * self.inc) = v;
-            }
+        if !self.own.is_empty() {
+            // SAFETY: the caller's promise.
+            unsafe { scatter(&self.own, self.first, self.inc) }
         }
+    }
+}
+
+// Not part of their callers, which are short where nothing is copied.
+
+/// # Safety
+/// There are `n` elements, `inc` apart.
+#[inline(never)]
+unsafe fn gathered<T: Scalar>(n: usize, first: *const T, inc: isize, conj: bool) -> Vec<T> {
+    // SAFETY: the caller's promise.
+    let element = |i| unsafe { (*first.offset(i * inc)).conj_if(conj) };
+    (0..n as isize).map(element).collect()
+}
+
+/// # Safety
+/// As above.
+#[inline(never)]
+unsafe fn scatter<T: Scalar>(from: &[T], first: *mut T, inc: isize) {
+    for (i, &v) in from.iter().enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe { *first.offset(i as isize * inc) = v };
     }
 }
 

@@ -6,8 +6,8 @@
 //! Within a block, a few rows of X at a time are copied to a panel, and tiles go over its columns.
 //! The rows are independent, so the cores share them.
 
-use crate::kernels::tile::{Keep, Kernel, Solve, Tile};
-use crate::operand::{Operand, View, pack, unpack};
+use crate::kernels::tile::{Keep, Kernel, Panels, Solve, Tile, Update};
+use crate::operand::{Operand, View, copy, pack, unpack};
 use crate::parallel::{self, Shared};
 use crate::product::Product;
 use crate::scalar::Scalar;
@@ -28,6 +28,10 @@ pub struct Triangular<T> {
 
 /// Columns of X in a block.
 const BLOCK: usize = 128;
+/// Panels of rows that are solved together: what one waits for, the other has time to do.
+const GROUP: usize = 2;
+/// Elements between rows that must not all fall into the same lines of the cache.
+const GAP: usize = 16;
 
 impl<T: Scalar> Triangular<T> {
     /// # Safety
@@ -62,7 +66,7 @@ impl<T: Scalar> Triangular<T> {
     unsafe fn blocks(self, kernel: &Kernel<T>) {
         let count = self.k.div_ceil(BLOCK);
         for i in 0..count {
-            // Products need the columns before as they were, so they begin at the end.
+            // A product reads a block as it was, a solution as it is.
             let at = BLOCK * if self.solve { i } else { count - 1 - i };
             let len = (self.k - at).min(BLOCK);
             // SAFETY: the blocks lie within X and U.
@@ -70,65 +74,153 @@ impl<T: Scalar> Triangular<T> {
                 if self.solve {
                     let alpha = if i == 0 { self.alpha } else { T::one() };
                     self.block(kernel, at, len, alpha);
-                    let rest = self.k - at - len;
-                    if rest > 0 {
-                        let (to, u) = (self.x.from(0, at + len), self.u.from(at, at + len));
-                        add(
-                            self.r,
-                            rest,
-                            len,
-                            -T::one(),
-                            self.x.from(0, at),
-                            u,
-                            alpha,
-                            to,
-                        );
-                    }
+                    self.others(at, len, -T::one(), alpha);
                 } else {
+                    self.others(at, len, self.alpha, T::one());
                     self.block(kernel, at, len, self.alpha);
-                    if at > 0 {
-                        let (to, u) = (self.x.from(0, at), self.u.from(0, at));
-                        add(self.r, len, at, self.alpha, self.x, u, T::one(), to);
-                    }
                 }
             }
         }
     }
 
+    /// What the block's columns add to those behind them.
+    unsafe fn others(&self, at: usize, len: usize, alpha: T, beta: T) {
+        let rest = self.k - at - len;
+        if rest > 0 {
+            let (to, u) = (self.x.from(0, at + len), self.u.from(at, at + len));
+            let x = self.x.from(0, at);
+            // SAFETY: the caller's promise.
+            unsafe { add(self.r, rest, len, alpha, x, u, beta, to) };
+        }
+    }
+
     /// Columns at..at+len by their own triangle alone.
     unsafe fn block(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
-        if !self.solve && self.x.rs != 1 {
-            // SAFETY: the caller's promise.
-            return unsafe { self.multiply_rows(kernel, at, len, alpha) };
+        // SAFETY: the caller's promise.
+        unsafe {
+            match (self.solve, self.x.rs) {
+                (true, _) => self.solve_block(kernel, at, len, alpha),
+                (false, 1) => self.multiply_columns(kernel, at, len, alpha),
+                _ => self.multiply_rows(kernel, at, len, alpha),
+            }
         }
+    }
+
+    /// A solution: some panels of rows at a time.
+    unsafe fn solve_block(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
         let mr = kernel.mr;
         // Rows of the triangle's copy are somewhat longer, since tiles read whole groups of columns.
         let row = len + kernel.nr;
-        // SAFETY: the workspace has room for the triangle and a panel of X; panels are whole.
+        // SAFETY: the workspace has room for the triangle and panels of X; panels are whole.
         unsafe {
-            let space = Workspace::take::<T>(row * len + len * mr);
+            let space = Workspace::take::<T>(row * len + GROUP * len * mr);
             let triangle = space.ptr::<T>();
-            let from = triangle.add(row * len);
+            let first = triangle.add(row * len);
             let regular = self.copy_triangle(self.u.from(at, at), len, triangle, row);
-            let panel = Panel {
-                kernel,
-                triangle,
-                row,
-                regular,
-                x: from,
-            };
-            for i in (0..self.r).step_by(mr) {
-                let rows = (self.r - i).min(mr);
-                let x = self.x.from(i, at);
-                pack(kernel, x, rows, len, mr, from);
-                if self.solve {
-                    panel.solve(0, len, alpha);
-                    unpack(x, rows, len, mr, from);
-                } else {
-                    panel.multiply(len, alpha, x.at.cast_mut(), x.cs, rows);
+            for i in (0..self.r).step_by(GROUP * mr) {
+                let rows = (self.r - i).min(GROUP * mr);
+                let parts = (0..rows).step_by(mr).map(|r| {
+                    let x = self.x.from(i + r, at);
+                    (x, (rows - r).min(mr), first.add(r * len))
+                });
+                for (x, rows, panel) in parts.clone() {
+                    pack(kernel, x, rows, len, mr, panel);
+                }
+                let panels = Panels {
+                    x: first,
+                    size: len * mr,
+                    count: rows.div_ceil(mr),
+                };
+                let group = Group {
+                    kernel,
+                    triangle,
+                    row,
+                    regular,
+                    panels,
+                };
+                group.solve(0, len, alpha);
+                for (x, rows, panel) in parts {
+                    unpack(kernel, x, rows, len, panel);
                 }
             }
             space.give_back();
+        }
+    }
+
+    /// A product whose columns of X are contiguous in memory: rows of it are packed, and tiles write
+    /// where they belong.
+    unsafe fn multiply_columns(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
+        let Kernel { mr, nr, .. } = *kernel;
+        // SAFETY: the workspace has room for the triangle and a panel of X.
+        unsafe {
+            let padded = len.next_multiple_of(nr);
+            let space = Workspace::take::<T>(len * mr + padded * len);
+            let panel = space.ptr::<T>();
+            let triangle = panel.add(len * mr);
+            let t = self.u.from(at, at).transposed();
+            self.pack_triangle(kernel, t, len, nr, false, triangle);
+            for i in (0..self.r).step_by(mr) {
+                let rows = (self.r - i).min(mr);
+                let x = self.x.from(i, at);
+                pack(kernel, x, rows, len, mr, panel);
+                for j in (0..len).step_by(nr) {
+                    let cols = (len - j).min(nr);
+                    let tile = Tile {
+                        k: j + cols,
+                        a: panel,
+                        a_step: mr as isize,
+                        a_padded: true,
+                        b: triangle.add(j * len),
+                        b_step: nr as isize,
+                        b_col: 1,
+                        conj_a: false,
+                        conj_b: false,
+                        c: x.ptr(0, j).cast_mut(),
+                        ldc: x.cs,
+                        rows,
+                        cols,
+                        alpha,
+                        beta: T::zero(),
+                        keep: Keep::All,
+                    };
+                    (kernel.tile)(&tile);
+                }
+            }
+            space.give_back();
+        }
+    }
+
+    /// Packs a lower triangle (or an upper one) into panels of `width` rows, with zeros beside it where
+    /// tiles read.
+    unsafe fn pack_triangle(
+        &self,
+        kernel: &Kernel<T>,
+        t: View<T>,
+        len: usize,
+        width: usize,
+        upper: bool,
+        to: *mut T,
+    ) {
+        // SAFETY: there is room for the panels; only the triangle is read.
+        unsafe {
+            for row in (0..len).step_by(width) {
+                let (panel, rows) = (to.add(row * len), (len - row).min(width));
+                let (from, to) = if upper { (row + rows, len) } else { (0, row) };
+                let beside = panel.add(from * width);
+                pack(kernel, t.from(row, from), rows, to - from, width, beside);
+                conjugate(t.conj, (to - from) * width, beside);
+                panel.add(row * width).write_bytes(0, rows * width);
+                for q in row..row + rows {
+                    let column = panel.add(q * width);
+                    let (from, to) = if upper { (row, q) } else { (q + 1, row + rows) };
+                    let mut at = t.ptr(from, q);
+                    for r in from..to {
+                        *column.add(r - row) = (*at).conj_if(t.conj);
+                        at = at.wrapping_offset(t.rs);
+                    }
+                    *column.add(q - row) = if self.unit { T::one() } else { t.get(q, q) };
+                }
+            }
         }
     }
 
@@ -136,42 +228,41 @@ impl<T: Scalar> Triangular<T> {
     /// the transpose, columns of it are copied as they are, and tiles write where they belong.
     unsafe fn multiply_rows(&self, kernel: &Kernel<T>, at: usize, len: usize, alpha: T) {
         let Kernel { mr, nr, .. } = *kernel;
-        let ld = len.next_multiple_of(mr);
+        let row_gap = len + GAP;
         let down = self.x.cs < 0;
         // In memory's order, from the lowest address on.
         let place = |j: usize| if down { len - 1 - j } else { j };
-        let (x, u) = (self.x.from(0, at + place(0)), self.u.from(at, at));
+        let x = self.x.from(0, at + place(0));
         // SAFETY: the workspace has room for the triangle and some columns; only U's upper triangle
         // is read.
         unsafe {
-            let space = Workspace::take::<T>(ld * len + nr * len);
+            let padded = len.next_multiple_of(mr);
+            let space = Workspace::take::<T>(padded * len + nr * row_gap);
             let triangle = space.ptr::<T>();
-            let columns = triangle.add(ld * len);
-            triangle.write_bytes(0, ld * len);
-            for j in 0..len {
-                for p in 0..j {
-                    *triangle.add(place(p) * ld + place(j)) = u.get(p, j);
-                }
-                let d = if self.unit { T::one() } else { u.get(j, j) };
-                *triangle.add(place(j) * ld + place(j)) = d;
+            let columns = triangle.add(padded * len);
+            // The transpose in memory's order: a lower triangle, or an upper one if it is reversed.
+            let mut t = self.u.from(at + place(0), at + place(0)).transposed();
+            if down {
+                (t.rs, t.cs) = (-t.rs, -t.cs);
             }
+            self.pack_triangle(kernel, t, len, mr, down, triangle);
             for i in (0..self.r).step_by(nr) {
                 let cols = (self.r - i).min(nr);
                 for c in 0..cols {
                     let from = x.ptr(i + c, 0);
-                    columns.add(c * len).copy_from_nonoverlapping(from, len);
+                    columns.add(c * row_gap).copy_from_nonoverlapping(from, len);
                 }
                 for row in (0..len).step_by(mr) {
                     let rows = (len - row).min(mr);
                     let (from, to) = if down { (row, len) } else { (0, row + rows) };
                     let tile = Tile {
                         k: to - from,
-                        a: triangle.add(from * ld + row),
-                        a_step: ld as isize,
+                        a: triangle.add(row * len + from * mr),
+                        a_step: mr as isize,
                         a_padded: true,
                         b: columns.add(from),
                         b_step: 1,
-                        b_col: len as isize,
+                        b_col: row_gap as isize,
                         conj_a: false,
                         conj_b: false,
                         c: x.ptr(i, 0).cast_mut().add(row),
@@ -189,115 +280,112 @@ impl<T: Scalar> Triangular<T> {
         }
     }
 
-    /// Copies the triangle, with zeros below it, row after row of `row` elements. For solutions the
+    /// Copies the triangle of a solution, with zeros below it, row after row of `row` elements. The
     /// diagonal is inverted, unless an inverse would not be a normal number: then it is not, and
     /// false is returned.
     unsafe fn copy_triangle(&self, u: View<T>, len: usize, to: *mut T, row: usize) -> bool {
         // SAFETY: there is room for the rows; only U's upper triangle is read.
         unsafe {
-            let inverse = |d: T| T::one().over(d);
-            let normal = |d: T| {
-                let size = d.abs1();
-                Float::is_normal(size) && Float::is_normal(inverse(d).abs1())
-            };
-            let regular = self.unit || !self.solve || (0..len).all(|j| normal(u.get(j, j)));
+            let normal = |d: T| Float::is_normal(d.abs1());
+            let mut regular = true;
             to.write_bytes(0, row * len);
-            for j in 0..len {
-                for p in 0..j {
-                    *to.add(p * row + j) = u.get(p, j);
+            // Some columns at a time: what is above their square, and that.
+            const SOME: usize = 8;
+            for first in (0..len).step_by(SOME) {
+                let last = len.min(first + SOME);
+                let above = u.from(0, first).transposed();
+                copy(above, last - first, first, to.add(first), row);
+                for p in 0..first {
+                    conjugate(u.conj, last - first, to.add(p * row + first));
                 }
-                let d = to.add(j * row + j);
-                *d = match (self.unit, self.solve && regular) {
-                    (true, _) => T::one(),
-                    (false, true) => inverse(u.get(j, j)),
-                    (false, false) => u.get(j, j),
-                };
+                for j in first..last {
+                    let (mut from, mut to_p) = (u.ptr(first, j), to.add(first * row + j));
+                    for _ in first..j {
+                        *to_p = (*from).conj_if(u.conj);
+                        (from, to_p) = (from.wrapping_offset(u.rs), to_p.add(row));
+                    }
+                    let d = to.add(j * row + j);
+                    *d = if self.unit {
+                        T::one()
+                    } else {
+                        T::one().over(u.get(j, j))
+                    };
+                    regular &= self.unit || (normal(u.get(j, j)) && normal(*d));
+                }
+            }
+            if !regular {
+                for j in 0..len {
+                    *to.add(j * row + j) = u.get(j, j);
+                }
             }
             regular
         }
     }
 }
 
-/// Some rows of X, packed, and the triangle that they meet.
-struct Panel<'a, T> {
+/// Conjugates `n` elements, if asked for.
+unsafe fn conjugate<T: Scalar>(yes: bool, n: usize, x: *mut T) {
+    if yes {
+        for i in 0..n {
+            // SAFETY: the caller's promise.
+            unsafe { *x.add(i) = (*x.add(i)).conj() };
+        }
+    }
+}
+
+/// Some panels of rows of X, packed, and the triangle that they meet.
+struct Group<'a, T> {
     kernel: &'a Kernel<T>,
     triangle: *const T,
     row: usize,
     regular: bool,
-    x: *mut T,
+    panels: Panels<T>,
 }
 
-impl<T: Scalar> Panel<'_, T> {
-    /// C := alpha·X·U + beta·C, for X's columns from..to and `cols` columns of U from `j` on.
-    unsafe fn tile(
-        &self,
-        (from, to): (usize, usize),
-        (j, cols): (usize, usize),
-        alpha: T,
-        beta: T,
-        (c, ldc, rows): (*mut T, isize, usize),
-    ) {
-        let mr = self.kernel.mr;
-        let tile = Tile {
-            k: to - from,
-            a: self.x.wrapping_add(from * mr),
-            a_step: mr as isize,
-            a_padded: true,
-            b: self.triangle.wrapping_add(from * self.row + j),
-            b_step: self.row as isize,
-            b_col: 1,
-            conj_a: false,
-            conj_b: false,
-            c,
-            ldc,
-            rows,
-            cols,
-            alpha,
-            beta,
-            keep: Keep::All,
-        };
-        // SAFETY: the caller's promise.
-        unsafe { (self.kernel.tile)(&tile) }
-    }
-
-    /// Y := alpha·X·U.
-    unsafe fn multiply(&self, len: usize, alpha: T, y: *mut T, ld: isize, rows: usize) {
-        let nr = self.kernel.nr;
-        for j in (0..len).step_by(nr) {
-            let cols = (len - j).min(nr);
-            let c = (y.wrapping_offset(j as isize * ld), ld, rows);
-            // SAFETY: the columns lie within the panels.
-            unsafe { self.tile((0, j + cols), (j, cols), alpha, T::zero(), c) };
-        }
-    }
-
+impl<T: Scalar> Group<'_, T> {
     /// Columns from..to of alpha·X·U⁻¹, in place. The first half, what it has to do with the second
     /// half, the second half: so a triangle gives the same bits whether it is solved at once, or
     /// by a caller that takes its halves (as LAPACK does in packed formats, and compares).
     unsafe fn solve(&self, from: usize, to: usize, alpha: T) {
         let Kernel { mr, nr, .. } = *self.kernel;
-        let column = |j: usize| self.x.wrapping_add(j * mr);
-        // SAFETY: the columns lie within the panel.
+        let panels = Panels {
+            x: self.panels.x.wrapping_add(from * mr),
+            ..self.panels
+        };
+        let u = |j: usize| self.triangle.wrapping_add(from * self.row + j);
+        let u_row = self.row;
+        // SAFETY: the columns lie within the panels.
         unsafe {
             if to - from > nr {
                 let half = from + (to - from) / 2;
                 self.solve(from, half, alpha);
-                for j in (half..to).step_by(nr) {
-                    let cols = (to - j).min(nr);
-                    let c = (column(j), mr as isize, mr);
-                    self.tile((from, half), (j, cols), -T::one(), alpha, c);
-                }
+                (self.kernel.update)(&Update {
+                    panels,
+                    k: half - from,
+                    cols: to - half,
+                    u: u(half),
+                    u_row,
+                    beta: alpha,
+                });
                 return self.solve(half, to, T::one());
             }
-            if !alpha.is_one() {
-                crate::kernels::times((to - from) * mr, alpha, column(from));
+            let (cols, u) = (to - from, u(from));
+            for p in 0..panels.count {
+                let x = panels.x.add(p * panels.size);
+                if !alpha.is_one() {
+                    crate::kernels::times(cols * mr, alpha, x);
+                }
+                if !self.regular {
+                    divide(mr, cols, x, u, u_row);
+                }
             }
-            let u = self.triangle.add(from * self.row + from);
-            let (x, cols, u_row) = (column(from), to - from, self.row);
             if self.regular {
-                (self.kernel.solve)(&Solve { x, cols, u, u_row });
-            } else {
-                divide(mr, cols, x, u, u_row);
+                (self.kernel.solve)(&Solve {
+                    panels,
+                    cols,
+                    u,
+                    u_row,
+                });
             }
         }
     }

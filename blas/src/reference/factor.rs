@@ -25,7 +25,7 @@ impl Sizes {
         self.at[i * self.n + j]
     }
 
-    fn dense(a: &Dense) -> Sizes {
+    pub(super) fn dense(a: &Dense) -> Sizes {
         Sizes::of(a.m, a.n, |i, j| a.at(0, i, j).size())
     }
 
@@ -33,7 +33,7 @@ impl Sizes {
         Sizes::of(self.n, self.m, |i, j| self.at(j, i))
     }
 
-    fn times(&self, b: &Sizes) -> Sizes {
+    pub(super) fn times(&self, b: &Sizes) -> Sizes {
         let mut out = Sizes::of(self.m, b.n, |_, _| 0.0);
         for i in 0..self.m {
             for p in 0..self.n {
@@ -50,7 +50,7 @@ impl Sizes {
         Sizes::of(self.m, self.n, |i, j| self.at(i, j) + b.at(i, j))
     }
 
-    fn only(&self, keep: impl Fn(usize, usize) -> bool) -> Sizes {
+    pub(super) fn only(&self, keep: impl Fn(usize, usize) -> bool) -> Sizes {
         Sizes::of(
             self.m,
             self.n,
@@ -60,7 +60,11 @@ impl Sizes {
         )
     }
 
-    fn block(&self, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> Sizes {
+    pub(super) fn block(
+        &self,
+        rows: std::ops::Range<usize>,
+        columns: std::ops::Range<usize>,
+    ) -> Sizes {
         Sizes::of(rows.len(), columns.len(), |i, j| {
             self.at(rows.start + i, columns.start + j)
         })
@@ -69,7 +73,7 @@ impl Sizes {
 
 impl Dense {
     /// The matrices of the batch, each for itself.
-    fn singles(&self) -> Vec<Dense> {
+    pub(super) fn singles(&self) -> Vec<Dense> {
         let size = self.m * self.n;
         let count = self.batch.iter().product();
         let one = |i: usize| Dense {
@@ -81,7 +85,7 @@ impl Dense {
     }
 
     /// As many matrices as the batch has, together again.
-    fn gathered(&self, of: Vec<Dense>) -> Dense {
+    pub(super) fn gathered(&self, of: Vec<Dense>) -> Dense {
         let (m, n) = of.first().map_or((self.m, self.n), |d| (d.m, d.n));
         Dense {
             m,
@@ -92,20 +96,25 @@ impl Dense {
         }
     }
 
-    fn entry(&mut self, i: usize, j: usize) -> &mut Entry {
+    pub(super) fn entry(&mut self, i: usize, j: usize) -> &mut Entry {
         &mut self.entries[i * self.n + j]
     }
 
     /// The unit matrices.
     pub(crate) fn identity(&self, n: usize) -> Dense {
-        self.like(n, n, |_, i, j| match i == j {
+        self.identity_of(n, n)
+    }
+
+    /// Their first columns.
+    pub(crate) fn identity_of(&self, m: usize, n: usize) -> Dense {
+        self.like(m, n, |_, i, j| match i == j {
             true => Entry::of(1.0, 0.0),
             false => ZERO,
         })
     }
 
     /// The inverse of a triangular matrix, ones standing for zeros of its diagonal.
-    fn inverted(&self) -> Dense {
+    pub(super) fn inverted(&self) -> Dense {
         let whole = self.like(self.n, self.n, |b, i, j| {
             let x = self.at(b, i, j);
             match i == j && x.size() == 0.0 {

@@ -1,13 +1,13 @@
 //! LU with partial pivoting.
 
 use super::panel::{Kernel, Number, PANEL, Panel, Work, check, cut, zeros};
-use super::{fits, square};
+use super::{fits, identity, square};
 use crate::level3::{ONE, gemm, middle, trsm};
 use crate::matrix::{Diag, Matrix, Operand, Side, Uplo};
 use crate::{Error, Result};
 use suanzi_codegen::ir::{BinOp, CastMode, UnOp};
 use suanzi_codegen::{Builder, Value};
-use suanzi_ops::{Num, Scalar, Tensor, ops};
+use suanzi_ops::{Scalar, Tensor};
 
 /// What a factorisation with pivots gives beside the factors.
 #[derive(Clone, Debug)]
@@ -346,15 +346,7 @@ pub fn getrs(trans: Trans, a: &Matrix, pivots: &Tensor, b: &Matrix) -> Result<()
 /// As [`getrs`].
 pub fn getri(a: &Matrix, pivots: &Tensor) -> Result<()> {
     square("getri", a)?;
-    let t = a.tensor();
-    let at = |axis: usize| suanzi_ops::Expr::position(t.context(), t.shape(), axis as i64);
-    let nb = a.nb();
-    let mut ones = ops::eq(at(nb)?, at(nb + 1)?)?;
-    if a.is_complex() {
-        ones = ops::logical_and(ones, ops::eq(at(nb + 2)?, 0)?)?;
-    }
-    let one = suanzi_ops::Expr::scalar(a.dtype(), Num::Float(1.0));
-    let inverse = Matrix::like(a, &ops::where_(ones, one, 0.0)?.eval()?)?;
+    let inverse = identity(a, [a.n(), a.n()])?;
     getrs(Trans::No, a, pivots, &inverse)?;
-    inverse.tensor().expr().eval_into(t)
+    inverse.tensor().expr().eval_into(a.tensor())
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`potrf`], [`potrs`]: Hermitian positive definite matrices, Cholesky.
 //! - [`getrf`], [`getrs`], [`getri`]: any square matrix, LU with partial pivoting.
+//! - [`geqrf`], [`ormqr`], [`orgqr`]: any matrix, QR by reflectors.
 //!
 //! Names, storage and numbering are LAPACK's: factors overwrite the matrix, pivots count from 1. f32 and f64,
 //! real and complex, any layout and any batch. A matrix is halved until a panel of 64 columns is left; the rest is level 3. A
@@ -28,12 +29,16 @@
 mod cholesky;
 mod lu;
 mod panel;
+mod qr;
+mod reflector;
 
 pub use cholesky::{potrf, potrs};
 pub use lu::{Pivoted, Trans, getrf, getri, getrs};
+pub use qr::{geqrf, orgqr, ormqr};
 
 use crate::matrix::Matrix;
 use crate::{Error, Result};
+use suanzi_ops::{Expr, Num, ops};
 
 /// A is square and B has as many rows, and both are alike otherwise.
 fn fits(op: &str, a: &Matrix, b: &Matrix) -> Result<()> {
@@ -58,4 +63,18 @@ fn square(op: &str, a: &Matrix) -> Result<()> {
             "the matrix is square",
         )),
     }
+}
+
+/// Ones on the diagonals of matrices of a size, for each of the batch.
+fn identity(like: &Matrix, [m, n]: [usize; 2]) -> Result<Matrix> {
+    let pair = &[2][..usize::from(like.is_complex())];
+    let shape = [like.batch(), &[m, n], pair].concat();
+    let (ctx, nb) = (like.tensor().context(), like.nb());
+    let at = |axis: usize| Expr::position(ctx, &shape, axis as i64);
+    let mut ones = ops::eq(at(nb)?, at(nb + 1)?)?;
+    if like.is_complex() {
+        ones = ops::logical_and(ones, ops::eq(at(nb + 2)?, 0)?)?;
+    }
+    let one = Expr::scalar(like.dtype(), Num::Float(1.0));
+    Matrix::like(like, &ops::where_(ones, one, 0.0)?.eval()?)
 }

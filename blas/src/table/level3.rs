@@ -43,6 +43,12 @@ routines! {
             (g.alpha, g.dense(0), g.dense(1).h()),
             (g.alpha.conj(), g.dense(1), g.dense(0).h()),
         ]);
+    "blas_syrkx", "As gemmt of A and Bᵀ.", SINGLE_DOUBLE, RANK_2K,
+        |x, c| blas::syrkx(x.uplo, (x.alpha, x.matrix(0)?, x.matrix(1)?), (x.beta, c)),
+        |g: &Given| g.product(g.dense(0), g.dense(1).t(), Some(g.uplo));
+    "blas_herkx", "As gemmt of A and Bᴴ, the diagonal real.", SINGLE_DOUBLE, RANK_2K,
+        |x, c| blas::herkx(x.uplo, (x.alpha, x.matrix(0)?, x.matrix(1)?), (x.beta.re, c)),
+        |g: &Given| g.hermitian(&[(g.alpha, g.dense(0), g.dense(1).h())]);
     "blas_trmm", "B = alpha · A · B or alpha · B · A, A triangular.", SINGLE_DOUBLE, TRIANGULAR,
         |x, b| blas::trmm(x.side, x.uplo, x.diag, (x.alpha, x.a("ta")?), b),
         |g: &Given| g.triangular(g.a("ta"), false);
@@ -100,6 +106,9 @@ const RANK_K: &[&str] = &[
     "2x7x5@T:2x7x7:moderate,beta=1,uplo=u,x=moderate",
     "131x5@T:131x131:moderate,alpha=0.5,beta=2,uplo=l,x=moderate",
     "67x5x2@T:67x67x2:moderate,alpha=1;-1,beta=0.5;1,uplo=u,x=moderate",
+    // More than one product.
+    "515x2@T:515x515:moderate,alpha=0.5,beta=2,uplo=l,x=moderate,order=cc",
+    "515x2@T:515x515:moderate,alpha=0.5,beta=2,uplo=u,x=moderate,order=rc",
     "7x5@T:6x6",
 ];
 

@@ -8,18 +8,22 @@
 //! | `alpha`, `beta` | one number, or two (`1;-2`) where it is complex |
 //! | `ta`, `tb` | `t`: the operand is handed over transposed; `h`: conjugated too |
 //! | `uplo`, `side`, `diag` | `l` or `u`; `l` or `r`; `n` or `u` |
-//! | `order` | for each operand how it lies in memory: `r` row by row, `c` column by column, `w` widely, `b` rows backwards |
+//! | `order` | for each operand how it lies in memory: `r` row by row, `c` column by column, `w` widely, `b` rows backwards, `z` its first row for all rows |
 //! | `m`, `kl`, `ku` | rows of a matrix that is a band or packed; diagonals below and above |
 
+mod examples;
+mod extension;
+mod level1;
+mod level2;
 mod level3;
 mod solve;
-mod vectors;
 
 use crate::matrix::{Diag, Matrix, Operand, Side, Uplo};
 use crate::reference::{Dense, Term, solve, sum};
 use crate::vector::Vector;
 use crate::{Error, Result};
 use num_complex::Complex64;
+use std::sync::LazyLock;
 use suanzi_ops::table::Row;
 use suanzi_ops::table::call::{Array, Attrs};
 use suanzi_ops::{Scalar, Tensor, ops};
@@ -48,10 +52,21 @@ use routines;
 
 /// Every row.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    [level3::ROWS, vectors::ROWS, solve::ROWS]
-        .into_iter()
-        .flatten()
-        .copied()
+    static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+        let lists = [
+            level3::ROWS,
+            level2::ROWS,
+            level1::ROWS,
+            extension::ROWS,
+            solve::ROWS,
+        ];
+        lists
+            .into_iter()
+            .flatten()
+            .map(|row| examples::extended(row))
+            .collect()
+    });
+    ROWS.iter()
 }
 
 /// What an example says, and its operands on the device.
@@ -72,18 +87,8 @@ impl Example<'_> {
             .ok_or_else(|| Error::value("blas", "an operand is missing"))
     }
 
-    /// A matrix of one column as a vector.
     fn vector(&self, i: usize) -> Result<Vector> {
-        let matrix = self.matrix(i)?;
-        let (t, nb) = (matrix.tensor(), matrix.nb());
-        let (mut shape, mut strides) = (t.shape().to_vec(), t.strides().to_vec());
-        shape.remove(nb + 1);
-        strides.remove(nb + 1);
-        let t = t.as_strided(&shape, &strides, t.offset())?;
-        match matrix.is_complex() {
-            true => Vector::complex(&t),
-            false => Vector::real(&t),
-        }
+        self.matrix(i)?.first_column()
     }
 
     fn a(&self, key: &str) -> Result<Operand> {
@@ -101,6 +106,21 @@ impl Example<'_> {
             "h" => matrix.h(),
             _ => matrix.into(),
         })
+    }
+}
+
+impl Matrix {
+    /// A matrix of one column as a vector.
+    fn first_column(&self) -> Result<Vector> {
+        let (t, nb) = (self.tensor(), self.nb());
+        let (mut shape, mut strides) = (t.shape().to_vec(), t.strides().to_vec());
+        shape.remove(nb + 1);
+        strides.remove(nb + 1);
+        let t = t.as_strided(&shape, &strides, t.offset())?;
+        match self.is_complex() {
+            true => Vector::complex(&t),
+            false => Vector::real(&t),
+        }
     }
 }
 
@@ -189,6 +209,10 @@ fn lay(t: &Tensor, pairs: bool, order: char) -> Result<Tensor> {
             Ok(view)
         }
         'b' => ops::copy(t.flip(m)?)?.eval()?.flip(m),
+        'z' if t.shape()[m as usize] > 0 => {
+            let first = ops::copy(t.slice(m, 0, 1, 1)?)?.eval()?;
+            first.expand(t.shape())
+        }
         _ => ops::copy(t)?.eval(),
     }
 }
@@ -217,7 +241,11 @@ impl<'a> Given<'a> {
 
     fn dense(&self, i: usize) -> Dense {
         let array = &self.x[i];
-        Dense::of(array, complex(array.shape.len(), array.shape.last()))
+        let dense = Dense::of(array, complex(array.shape.len(), array.shape.last()));
+        match self.attrs.text("order", "").chars().nth(i) {
+            Some('z') => dense.like(dense.m(), dense.n(), |b, _, j| dense.at(b, 0, j)),
+            _ => dense,
+        }
     }
 
     fn operand(&self, i: usize, key: &str) -> Dense {

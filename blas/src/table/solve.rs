@@ -9,16 +9,17 @@
 //! | `zero` | A has a column of zeros, this one; of potrf the element on the diagonal is negative |
 //! | `trans` | `t`, `h`: the system of A transposed |
 //! | `info` | 1: only `info` is looked at |
+//! | `k` | reflectors, if not as many as columns |
 
 use super::{Given, SINGLE_DOUBLE, complex, lay, uplo};
-use crate::matrix::{Matrix, Uplo};
-use crate::reference::Dense;
-use crate::reference::factor;
+use crate::matrix::{Matrix, Side, Uplo};
+use crate::reference::{Dense, factor, qr};
 use crate::solve::{self, Trans};
+use crate::vector::Vector;
 use crate::{Error, Result};
 use suanzi_ops::table::call::{Array, Attrs, Call};
 use suanzi_ops::table::{Kind, Limit, Row};
-use suanzi_ops::{Num, Scalar, Tensor, ops};
+use suanzi_ops::{Expr, Num, Scalar, Tensor, ops};
 
 /// How A becomes what it should be.
 #[derive(Clone, Copy, PartialEq)]
@@ -27,6 +28,8 @@ enum Input {
     Dominant,
     /// Hermitian and positive definite.
     Definite,
+    /// Reflectors below the diagonal: the operand as it is.
+    Reflectors,
 }
 
 type Run = fn(&[Matrix], &Attrs) -> Result<Vec<Tensor>>;
@@ -128,6 +131,89 @@ rows! {
             let x = factor::solve_lu(&factor::lu(&a), false, &a.identity(a.n()));
             Some(vec![x.array(&g.x[0])])
         };
+    "blas_geqrf", "A = Q · R: R, and the first columns of Q.", Input::Definite, GEQRF,
+        |x, _| {
+            let a = &x[0];
+            let tau = solve::geqrf(a)?;
+            let q = a.block(0..a.m(), 0..a.m().min(a.n()))?;
+            let q = Matrix::like(a, &ops::copy(q.tensor())?.eval()?)?;
+            solve::orgqr(&q, &tau)?;
+            Ok(vec![upper(a)?, q.tensor().clone()])
+        },
+        |g: &Given, a: Dense| {
+            let [r, q] = qr::qr(&a);
+            let pairs = &[2][..usize::from(a.is_complex())];
+            let rank = g.x[0].shape.len() - 2 - pairs.len();
+            let shape = [&g.x[0].shape[..rank], &[q.m(), q.n()], pairs].concat();
+            let like = Array::new(g.x[0].dtype, &shape, vec![]);
+            Some(vec![r.array(&g.x[0]), q.array(&like)])
+        };
+    "blas_ormqr", "Q · C, Qᴴ · C, C · Q or C · Qᴴ, Q being a product of reflectors.", Input::Reflectors, ORMQR,
+        |x, a| {
+            let tau = taus(&x[0], a)?;
+            solve::ormqr(super::side(a), trans(a), &x[0], &tau, &x[1])?;
+            Ok(vec![x[1].tensor().clone()])
+        },
+        |g: &Given, a: Dense| {
+            let c = g.dense(1);
+            let side = super::side(g.attrs);
+            let length = if side == Side::Left { c.m() } else { c.n() };
+            let transposed = trans(g.attrs) == Trans::Transposed && a.is_complex();
+            (a.m() == length && a.n() <= length && a.fits(&c) && !transposed).then_some(())?;
+            let taus = qr::unitary(&a, a.n(), g.x[0].dtype == Scalar::F32);
+            let x = qr::reflected(&a, &taus, side, trans(g.attrs) != Trans::No, &c);
+            Some(vec![x.array(&g.x[1])])
+        };
+    "blas_orgqr", "The first columns of a product of reflectors.", Input::Reflectors, ORGQR,
+        |x, a| {
+            solve::orgqr(&x[0], &taus(&x[0], a)?)?;
+            Ok(vec![x[0].tensor().clone()])
+        },
+        |g: &Given, a: Dense| {
+            let k = g.attrs.int("k", a.n() as i64) as usize;
+            (a.n() <= a.m() && k <= a.n()).then_some(())?;
+            let taus = qr::unitary(&a, k, g.x[0].dtype == Scalar::F32);
+            let q = qr::reflected(&a, &taus, Side::Left, false, &a.identity_of(a.m(), a.n()));
+            Some(vec![q.array(&g.x[0])])
+        };
+}
+
+/// R of what a factorisation left: zeros below the diagonal.
+fn upper(a: &Matrix) -> Result<Tensor> {
+    let t = a.tensor();
+    let at = |axis: usize| Expr::position(t.context(), t.shape(), axis as i64);
+    let below = ops::gt(at(a.nb())?, at(a.nb() + 1)?)?;
+    ops::where_(below, 0.0, t)?.eval()
+}
+
+/// Factors of reflectors, of as many as `k` says or there are columns: what [`qr::unitary`] says.
+fn taus(a: &Matrix, attrs: &Attrs) -> Result<Vector> {
+    let t = a.tensor();
+    let single = a.dtype() == Scalar::F32;
+    let values: Vec<f64> = match single {
+        true => t.to_vec::<f32>()?.into_iter().map(f64::from).collect(),
+        false => t.to_vec::<f64>()?,
+    };
+    let values = values.into_iter().map(Num::Float).collect();
+    let dense = Dense::of(&Array::new(a.dtype(), t.shape(), values), a.is_complex());
+    let k = attrs.int("k", a.n() as i64) as usize;
+    let parts = if a.is_complex() { 2 } else { 1 };
+    let taus: Vec<f64> = qr::unitary(&dense, k, single)
+        .into_iter()
+        .flat_map(|x| x.rounded().into_iter().take(parts))
+        .collect();
+    let shape = [a.batch(), &[k], &[2][..parts - 1]].concat();
+    let tensor = match single {
+        true => {
+            let taus: Vec<f32> = taus.into_iter().map(|x| x as f32).collect();
+            Tensor::from_slice(t.context(), &shape, &taus)?
+        }
+        false => Tensor::from_slice(t.context(), &shape, &taus)?,
+    };
+    match a.is_complex() {
+        true => Vector::complex(&tensor),
+        false => Vector::real(&tensor),
+    }
 }
 
 /// Whole numbers for each matrix.
@@ -157,7 +243,7 @@ fn trans(a: &Attrs) -> Trans {
 /// What an element of A is multiplied by, and what is added to its parts.
 fn change(input: Input, a: &Attrs, [m, n]: [usize; 2], i: usize, j: usize) -> [f64; 3] {
     let keep = [1.0, 0.0, 0.0];
-    if a.flag("free") {
+    if a.flag("free") || input == Input::Reflectors {
         return keep;
     }
     let large = (4 * m.max(n) + 4) as f64;
@@ -175,6 +261,7 @@ fn change(input: Input, a: &Attrs, [m, n]: [usize; 2], i: usize, j: usize) -> [f
             2 => [1.0, -large, 0.0],
             _ => [1.0, large, -large],
         },
+        Input::Reflectors => keep,
     }
 }
 
@@ -313,4 +400,59 @@ const GETRI: &[&str] = &[
     "65x65x2@x=unit,order=c",
     "4x7x7@x=unit",
     "5x4",
+];
+
+const GEQRF: &[&str] = &[
+    "5x5@x=unit",
+    "1x1@x=unit,free=1",
+    "9x9@x=unit,free=1,order=c",
+    "33x33@x=unit,order=c",
+    "64x64@x=unit,order=c",
+    "65x65@x=unit,order=c",
+    "131x131@x=unit,order=r",
+    "70x9@x=unit,order=b,free=1",
+    "9x70@x=unit,order=c",
+    "131x70@x=unit,order=c,free=1",
+    "70x200@x=unit,order=w",
+    "40x20@x=unit,free=1,order=c",
+    "5x5x2@x=unit",
+    "7x7x2@x=unit,free=1,order=c",
+    "33x17x2@x=unit,free=1,order=c",
+    "65x65x2@x=unit,order=c",
+    "131x140x2@x=unit",
+    "7x9x9@x=unit",
+    "2x3x5x7x2@x=unit,order=c",
+    "3x70x66@x=unit,order=c,free=1",
+    "0x4",
+    "4x0@order=c",
+];
+
+const ORMQR: &[&str] = &[
+    "5x5@T:5x3:unit,x=unit",
+    "33x17@T:33x9:unit,x=unit,trans=t,order=cc",
+    "33x17@T:9x33:unit,x=unit,side=r,order=cr",
+    "33x17@T:9x33:unit,x=unit,side=r,trans=h,order=wb",
+    "131x70@T:131x9:unit,x=unit,order=cc",
+    "131x70@T:131x9:unit,x=unit,trans=t,order=rw",
+    "131x70@T:5x131:unit,x=unit,side=r,trans=t,order=cc",
+    "131x70@T:5x131:unit,x=unit,side=r,order=bc",
+    "9x5x2@T:9x4x2:unit,x=unit",
+    "9x5x2@T:9x4x2:unit,x=unit,trans=h,order=cc",
+    "9x5x2@T:4x9x2:unit,x=unit,side=r,order=wc",
+    "70x66x2@T:4x70x2:unit,x=unit,side=r,trans=h,order=cr",
+    "4x9x5@T:4x9x3:unit,x=unit,trans=t",
+    "2x3x9x5x2@T:2x3x9x3x2:unit,x=unit,order=rc",
+    "9x5x2@T:9x4x2:unit,x=unit,trans=t",
+    "9x5@T:8x4:unit,x=unit",
+];
+
+const ORGQR: &[&str] = &[
+    "5x5@x=unit",
+    "33x17@x=unit,order=c",
+    "131x70@x=unit,order=c",
+    "70x66@x=unit,k=9,order=w",
+    "9x5x2@x=unit",
+    "70x66x2@x=unit,order=c",
+    "4x9x5@x=unit,k=3",
+    "5x9@x=unit",
 ];

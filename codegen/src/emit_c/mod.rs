@@ -3,7 +3,8 @@
 //! There is one printer ([`print`], [`expr`], [`memory`], [`fragment`], [`mask`],
 //! [`literal`]) and a table
 //! for each dialect ([`opencl`], [`cuda`], [`hip`], [`kin`]); [`mod@dialect`] says what is in a table. A new
-//! vendor is a new table, never a branch in the printer.
+//! vendor is a new table, never a branch in the printer; [`custom`] reads tables from TOML, for devices
+//! that come as plugins.
 //!
 //! The text is made to have one meaning: signed arithmetic that wraps goes through unsigned kinds,
 //! constants are exact, nothing is contracted (by a pragma in the text or by
@@ -15,6 +16,7 @@
 //! this module's input. What is left over is refused with a reason.
 
 mod cuda;
+mod custom;
 mod dialect;
 mod expr;
 mod fragment;
@@ -28,6 +30,7 @@ mod print;
 mod template;
 
 pub use cuda::CUDA;
+pub use custom::described;
 pub use dialect::*;
 pub use hip::HIP;
 pub use kin::{COREX, CUDALIKE, MACA, MUSA, SUPA};

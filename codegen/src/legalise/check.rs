@@ -85,6 +85,9 @@ fn expr(k: &Kernel, t: &Target, e: &Expr, s: Scalar) -> Result<(), String> {
         Expr::Unary(op, a) => match op {
             Abs | IsNan | IsInf => refuse(format!("{op:?} of {}", kind(a))),
             Neg if s.is_float() => refuse(format!("{op:?} of {s}")),
+            Floor | Ceil | Trunc | Rint if s == F64 && t.soft.contains(&Soft::WholeF64) => {
+                refuse(format!("{op:?} of {s}"))
+            }
             Sqrt if t.soft.contains(&Soft::Sqrt) => refuse(format!("{op:?} of {s}")),
             Popcount | Clz if s.bytes() != 4 => refuse(format!("{op:?} of {s}")),
             _ => Ok(()),

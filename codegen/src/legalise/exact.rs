@@ -43,6 +43,9 @@ impl Pass for Exact<'_> {
                 match op {
                     Neg if kind.is_float() => in_f32(b, &|b, x| float::neg(b, x[0])),
                     Abs if kind.is_float() => in_f32(b, &|b, x| float::abs(b, x[0])),
+                    Floor | Ceil | Trunc | Rint if kind == F64 && soft(Soft::WholeF64) => {
+                        float::whole(b, op, a)
+                    }
                     Sqrt if soft(Soft::Sqrt) => in_f32(b, &|b, x| soft::sqrt(b, x[0])),
                     IsNan => in_f32(b, &|b, x| bits::is_nan(b, x[0])),
                     IsInf => in_f32(b, &|b, x| bits::is_inf(b, x[0])),

@@ -67,6 +67,56 @@ pub fn normalised(b: &mut Builder, m: Value, l: Layout) -> (Value, Value) {
     (mantissa, b.signed(exponent))
 }
 
+/// Floor, ceil, trunc or rint. On the bits of the magnitude: what is added below the point decides whether the
+/// whole part goes up by one, which carries into the exponent where it must.
+pub fn whole(b: &mut Builder, op: UnOp, x: Value) -> Value {
+    let kind = b.ty(x).scalar;
+    let l = Layout::of(kind);
+    let (m, s) = (magnitude(b, x), sign(b, x));
+    let zero = b.like(m, 0);
+    let exponent = b.shr(m, l.mantissa);
+    let exponent = b.op(BinOp::Max, exponent, l.bias as u64);
+    let exponent = b.op(BinOp::Min, exponent, l.bias as u64 + u64::from(l.mantissa));
+    // How many bits stand for what is below the point: from 1 on down to none.
+    let below = b.k_minus(l.bias + i64::from(l.mantissa), exponent);
+    let one = b.like(m, 1);
+    let unit = b.bin(BinOp::Shl, one, below);
+    let fraction = b.plus(unit, -1);
+    let whole_one = b.like(m, l.power(0));
+    // What is added, and what a magnitude below one becomes.
+    let (add, small) = match op {
+        UnOp::Trunc => (zero, zero),
+        UnOp::Rint => {
+            let last = b.bin(BinOp::Shr, m, below);
+            let odd = b.and(last, 1);
+            let half = b.shr(unit, 1);
+            let up = b.add(half, odd);
+            // With nothing below the point there is no half, and nothing is added.
+            let up = b.op(BinOp::Max, up, 1);
+            let up = b.plus(up, -1);
+            let above_half = b.op(BinOp::Gt, m, l.power(-1));
+            (up, b.select(above_half, whole_one, zero))
+        }
+        _ => {
+            let away = match op {
+                UnOp::Floor => b.is_nonzero(s),
+                _ => b.is_zero(s),
+            };
+            let some = b.is_nonzero(m);
+            let away_from_zero = b.bin(BinOp::And, away, some);
+            let add = b.select(away, fraction, zero);
+            (add, b.select(away_from_zero, whole_one, zero))
+        }
+    };
+    let sum = b.add(m, add);
+    let kept = b.bin(BinOp::Shr, sum, below);
+    let large = b.bin(BinOp::Shl, kept, below);
+    let is_small = b.op(BinOp::Lt, m, l.power(0));
+    let r = b.select(is_small, small, large);
+    let r = b.bin(BinOp::Or, r, s);
+    b.bitcast(r, kind)
+}
+
 /// The exact remainder, by long division that takes as many bits in a step as the word has room.
 pub fn rem(b: &mut Builder, x: Value, y: Value) -> Value {
     let kind = b.ty(x).scalar;

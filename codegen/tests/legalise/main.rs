@@ -28,6 +28,7 @@ fn native() -> Target {
             Soft::Div,
             Soft::Sqrt,
             Soft::SignExtend,
+            Soft::WholeF64,
         ],
         ..Target::all()
     }

@@ -6,6 +6,9 @@ use prost::Message;
 /// A model: a graph, and the version of each operator set that it speaks.
 #[derive(Clone, PartialEq, Message)]
 pub struct Model {
+    /// The version of this format.
+    #[prost(int64, tag = "1")]
+    pub ir_version: i64,
     /// The computation.
     #[prost(message, optional, tag = "7")]
     pub graph: Option<Graph>,
@@ -31,6 +34,9 @@ pub struct Graph {
     /// The operators.
     #[prost(message, repeated, tag = "1")]
     pub nodes: Vec<Node>,
+    /// The name.
+    #[prost(string, tag = "2")]
+    pub name: String,
     /// Constants, by name.
     #[prost(message, repeated, tag = "5")]
     pub initializers: Vec<Tensor>,
@@ -42,12 +48,31 @@ pub struct Graph {
     pub outputs: Vec<ValueInfo>,
 }
 
-/// The name of an input or output; its type is that of the tensor beside the model.
+/// An input or output. A case's types are those of the tensors beside the model.
 #[derive(Clone, PartialEq, Message)]
 pub struct ValueInfo {
     /// The name.
     #[prost(string, tag = "1")]
     pub name: String,
+    /// What it is.
+    #[prost(message, optional, tag = "2")]
+    pub kind: Option<Kind>,
+}
+
+/// A kind of values: of them all, only tensors.
+#[derive(Clone, PartialEq, Message)]
+pub struct Kind {
+    /// Tensors.
+    #[prost(message, optional, tag = "1")]
+    pub tensor: Option<TensorKind>,
+}
+
+/// Tensors of a dtype, of any shape.
+#[derive(Clone, PartialEq, Message)]
+pub struct TensorKind {
+    /// A dtype's number.
+    #[prost(int32, tag = "1")]
+    pub dtype: i32,
 }
 
 /// One operator.
@@ -104,6 +129,9 @@ pub struct Attribute {
     /// As integers.
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
+    /// Which of these it is, as a number.
+    #[prost(int32, tag = "20")]
+    pub kind: i32,
 }
 
 /// A tensor: its elements in one of several fields, by dtype and by who wrote it.

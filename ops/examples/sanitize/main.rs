@@ -1,6 +1,6 @@
 //! Runs a representative set of kernels on one device, to be watched by a sanitizer: the map and
-//! reduce skeletons in every shape that they have, every tail, every dtype; then every row of the
-//! operator table.
+//! reduce skeletons in every shape that they have, every tail, every dtype; products and factorisations;
+//! then every row of the operator table.
 //!
 //! `sanitize opencl:0` runs the set (`sanitize opencl:0 sorts` a part of it) and compares every
 //! result, bit for bit, with the built-in device; inputs are small whole numbers, so that no
@@ -13,6 +13,7 @@ mod faults;
 mod kept;
 mod ordered;
 mod products;
+mod solvers;
 mod table;
 
 use cases::Suite;
@@ -61,7 +62,7 @@ fn open(device: &str) -> Outcome<Context> {
 type Part = fn(&mut Suite) -> Outcome<()>;
 
 /// The parts of the set.
-const PARTS: [(&str, Part); 11] = [
+const PARTS: [(&str, Part); 12] = [
     ("maps", cases::maps),
     ("casts", cases::casts),
     ("views", cases::views),
@@ -71,6 +72,7 @@ const PARTS: [(&str, Part); 11] = [
     ("runs", ordered::runs),
     ("products", products::products),
     ("convolutions", products::convolutions),
+    ("solvers", solvers::solvers),
     ("rows", table::rows),
     ("calls", table::calls),
 ];

@@ -15,6 +15,7 @@
 mod engine;
 mod kernel;
 mod pack;
+pub mod shipped;
 mod tiles;
 pub mod tuned;
 
@@ -65,12 +66,23 @@ struct Run<'a> {
     lengths: [usize; 3],
 }
 
+/// Where a CPU's item reads its columns of B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Panel {
+    /// Where they lie.
+    Lies,
+    /// In a panel that was packed before.
+    Packed,
+    /// In a panel of its own, which it copies for several tiles.
+    Held,
+}
+
 /// What one launch multiplies.
 struct Operands {
     a: Expr,
     b: Expr,
-    /// They are in panels.
-    panels: [bool; 2],
+    /// A is in panels; where B is.
+    panels: (bool, Panel),
     /// The first of its column tiles.
     tile: usize,
     /// How many there are.
@@ -90,8 +102,8 @@ struct Shape<'a> {
     shared: [Vec<bool>; 3],
     /// Axes of the batch, of m and of k.
     axes: [usize; 3],
-    /// A and B are in panels.
-    panels: [bool; 2],
+    /// A is in panels; where B is.
+    panels: (bool, Panel),
     /// Each operand's neighbours along k are neighbours: so are the items that stage it.
     along_k: [bool; 2],
     /// Neighbours along the last axis of k lie side by side.
@@ -250,11 +262,11 @@ fn run(c: &Contract<'_>, into: Option<&Tensor>, forced: Option<Tiles>) -> Result
         out,
         machine,
         kind,
-        tiles: forced.unwrap_or_else(|| Tiles::choose(machine, kind, m, n)),
+        tiles: forced.unwrap_or_else(|| Tiles::usual(machine, kind, m, n)),
         lengths: [m, n, k],
     };
     if forced.is_none() && ctx.tuned().any() {
-        let (key, usual) = (tuned::key(kind, m, n), run.tiles);
+        let (key, usual) = (tuned::Class::of(kind, m, n).to_string(), run.tiles);
         while let Some((tiles, text)) = Tiles::tuned(ctx, &key, m, n) {
             run.tiles = tiles;
             match run.launch_all() {
@@ -301,51 +313,42 @@ impl Run<'_> {
             count: n.div_ceil(columns),
         };
         let Stage::Panels { .. } = self.tiles.stage else {
-            return Ok(vec![all(a, b, [false; 2])]);
+            return Ok(vec![all(a, b, (false, Panel::Lies))]);
         };
         let packed = nm == 1 && !pack::lies_well(&a, nb, self.kind);
         let a = match packed {
             true => pack::rows(&a, nb, self.tiles.rows() as usize)?,
             false => a.eval()?.expr(),
         };
-        let whole = n / columns;
+        let pack = |b: &Expr| pack::columns(b, nb, columns);
         let near = match b.tensor() {
-            Some(t) if nk == 1 && whole > 0 && self.tiles.few(m) => t,
-            _ => {
-                return Ok(vec![all(
-                    a,
-                    pack::columns(&b, nb, columns)?,
-                    [packed, true],
-                )]);
-            }
+            Some(t) if nk == 1 && pack::lies_well(&b, nb, self.kind) => t,
+            _ => return Ok(vec![all(a, pack(&b)?, (packed, Panel::Packed))]),
         };
-        if !pack::lies_well(&b, nb, self.kind) {
-            return Ok(vec![all(
-                a,
-                pack::columns(&b, nb, columns)?,
-                [packed, true],
-            )]);
+        let whole = n / columns;
+        // Too few rows to make a copy worth while: only of columns that fill no tile.
+        if m <= self.tiles.few() && whole > 0 {
+            let mut parts = vec![Operands {
+                count: whole,
+                ..all(a.clone(), b.clone(), (packed, Panel::Lies))
+            }];
+            if whole * columns < n {
+                let rest = near.slice(-1, (whole * columns) as i64, i64::MAX, 1)?;
+                parts.push(Operands {
+                    tile: whole,
+                    count: 1,
+                    ..all(a, pack(&rest.expr())?, (packed, Panel::Packed))
+                });
+            }
+            return Ok(parts);
         }
-        // Too few rows to make packing worth while: only columns that fill no tile are.
-        let mut parts = vec![Operands {
-            count: whole,
-            ..all(a.clone(), b.clone(), [packed, false])
-        }];
-        if whole * columns < n {
-            let rest = near.slice(-1, (whole * columns) as i64, i64::MAX, 1)?;
-            parts.push(Operands {
-                tile: whole,
-                count: 1,
-                ..all(a, pack::columns(&rest.expr(), nb, columns)?, [packed, true])
-            });
-        }
-        Ok(parts)
+        Ok(vec![all(a, b, (packed, Panel::Held))])
     }
 
     fn launch(&self, operands: &Operands) -> Result<()> {
         let ([nb, nm, nk], [m, n, k]) = (self.c.axes, self.lengths);
         let (out, tiles, kind) = (&self.out, self.tiles, self.kind);
-        let [a_packed, b_packed] = operands.panels;
+        let (a_packed, b_packed) = (operands.panels.0, operands.panels.1 == Panel::Packed);
         let [e, a, b] = [&self.epilogue, &operands.a, &operands.b].map(Graph::new);
         let index = {
             let own = (out.shape(), out.strides(), out.offset() as i64);
@@ -409,20 +412,26 @@ impl Run<'_> {
         let tm = m.div_ceil(tiles.rows() as usize) as u64;
         let tn = operands.count as u64;
         let batches: u64 = batch_dims.iter().map(|&d| d as u64).product();
-        let tasks = batches * tm * tn;
-        // A CPU's item does some tiles one after the other, as long as all units have enough.
-        let run = match tiles.stage {
-            Stage::Panels { .. } => (tasks / (16 * u64::from(self.machine.units))).clamp(1, 16),
-            Stage::Shared { .. } => 1,
+        let (tasks, cut) = match tiles.stage {
+            Stage::Shared { .. } => {
+                let tasks = batches * tm * tn;
+                (tasks, vec![("kept", tiles.rows_kept().min(tm))])
+            }
+            Stage::Panels { .. } => {
+                let [rows, panels] = tiles.blocks(self.machine, batches, [tm, tn]);
+                let (down, across) = (tm.div_ceil(rows), tn.div_ceil(panels));
+                let cut = [
+                    ("rows", rows),
+                    ("panels", panels),
+                    ("down", down),
+                    ("across", across),
+                    ("tile", operands.tile as u64),
+                ];
+                (batches * down * across, cut.to_vec())
+            }
         };
-        for (word, value) in [
-            ("tasks", tasks),
-            ("run", run),
-            ("kept", tiles.rows_kept().min(tm)),
-            ("tm", tm),
-            ("tn", tn),
-            ("tile", operands.tile as u64),
-        ] {
+        let words = [("tasks", tasks), ("tm", tm), ("tn", tn)];
+        for (word, value) in words.into_iter().chain(cut) {
             p.index((word, 0, 0), index, value as i64);
         }
         let lists = [p, e.scalars(index), a.scalars(index), b.scalars(index)];
@@ -444,7 +453,7 @@ impl Run<'_> {
         }
         let scalars = lists.iter().flat_map(|l| &l.0);
         args.extend(scalars.map(|(_, c)| Arg::Scalar(*c)));
-        let grid = self.machine.grid(tasks.div_ceil(run));
+        let grid = self.machine.grid(tasks);
         self.ctx
             .launch(self.c.op, &program, grid, &args)
             .map_err(why)

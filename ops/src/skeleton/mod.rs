@@ -32,8 +32,8 @@ use suanzi_backends::{Context, DeviceKind};
 use suanzi_codegen::{Kernel, Scalar};
 
 pub use access::{Positions, index_width};
-pub(crate) use contract::tuned;
 pub use contract::{Contract, Tiles, contract, contract_into, contract_with};
+pub(crate) use contract::{shipped, tuned};
 pub use each::{By, Each, Io};
 pub(crate) use map::map;
 pub(crate) use reduce::{Order, reduce};
@@ -51,6 +51,7 @@ pub(crate) struct Machine {
     pub max_workgroup: u32,
     pub max_groups: [u32; 3],
     pub shared_bytes: u32,
+    pub vector_bytes: u32,
 }
 
 impl Machine {
@@ -66,6 +67,7 @@ impl Machine {
             max_workgroup: caps.max_workgroup,
             max_groups: caps.max_groups,
             shared_bytes: caps.shared_bytes,
+            vector_bytes: caps.vector_bytes,
         }
     }
 
@@ -77,6 +79,7 @@ impl Machine {
             max_workgroup: 1024,
             max_groups: [65_535; 3],
             shared_bytes: 16 << 10,
+            vector_bytes: 64,
         }
     }
 

@@ -77,8 +77,13 @@ const EDGES: &[&str] = &[
     "128x8@T:8x128:moderate,x=moderate",
     "129x24@T:24x127:moderate,x=moderate",
     "3x513@T:513x5:moderate,x=moderate",
-    "768x3@T:3x33:moderate,x=moderate",
-    "769x3@T:3x33:moderate,x=moderate",
+    // Pieces of k, of several tiles down and across, and one that ends with its piece.
+    "25x255@T:255x33:moderate,x=moderate",
+    "24x512@T:512x63:moderate,x=moderate",
+    "26x257@T:257x65:moderate,x=moderate",
+    // More than one block.
+    "97x3@T:3x97:moderate,x=moderate",
+    "193x5@T:5x95:moderate,x=moderate",
     "3x14x5@T:3x5x18:moderate,x=moderate",
     "2x1x13x6@T:3x6x34:moderate,x=moderate",
     "4x9@T:2x3x9x5:moderate,x=moderate",

@@ -1,14 +1,16 @@
-//! Libraries with CBLAS's names, loaded at run time.
+//! Libraries with CBLAS's names, and LAPACK's where they have them, loaded at run time.
 //!
 //! OpenBLAS chooses its kernels when it is loaded, and the dynamic loader loads a file once: another
 //! core type is a copy of the file, loaded with `OPENBLAS_CORETYPE` set.
 
-use super::super::routine::{Op, Problem};
-use super::{Contender, Peer, Ready, Real};
+use super::super::number::Number;
+use super::super::problem::Problem;
+use super::super::routine::Op;
+use super::{Contender, Peer, Prepare, Ready};
 use crate::Result;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use libloading::{Library, Symbol};
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
 
 /// A library.
@@ -88,14 +90,34 @@ impl Cblas {
         // SAFETY: the callers give each name the type that CBLAS says.
         Ok(unsafe { self.library.get(name.as_bytes())? })
     }
+}
 
-    fn prepare<'a, T: Real>(&'a self, problem: &'a Problem<T>) -> Ready<'a, T> {
-        let c = problem.c.clone();
-        Box::new(Run {
-            peer: self,
-            problem,
-            c,
-        })
+impl<T: Number> Prepare<T> for Cblas {
+    fn prepare<'a>(&'a self, problem: &'a Problem<T>) -> Result<Option<Ready<'a, T>>> {
+        let letter = T::LETTER;
+        let names = match problem.op {
+            // A loop where there are no batches.
+            Op::GemmBatch => [
+                format!("cblas_{letter}gemm_batch"),
+                format!("cblas_{letter}gemm"),
+            ],
+            Op::Getrf | Op::Potrf => [(); 2].map(|()| format!("{letter}{}_", problem.op.name())),
+            op => [(); 2].map(|()| format!("cblas_{letter}{}", op.name().trim_end_matches("_t"))),
+        };
+        let found = names
+            .iter()
+            .enumerate()
+            .find_map(|(i, name)| Some((i, *self.symbol::<*const c_void>(name).ok()?)));
+        Ok(found.map(|(i, routine)| {
+            Box::new(Run {
+                routine,
+                batches: i == 0,
+                problem,
+                c: problem.c.clone(),
+                pivots: vec![0; problem.size[1]],
+                peer: std::marker::PhantomData,
+            }) as Ready<'a, T>
+        }))
     }
 }
 
@@ -104,8 +126,24 @@ fn open(file: &Path) -> Result<Library> {
     Ok(unsafe { Library::new(file)? })
 }
 
+/// Whether the processor has what OpenBLAS's kernels for a core type need: it does not ask.
+fn runs(core: &str) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return match core.to_ascii_lowercase().as_str() {
+        "skylakex" => is_x86_feature_detected!("avx512bw"),
+        "cooperlake" => is_x86_feature_detected!("avx512bf16"),
+        "sapphirerapids" => is_x86_feature_detected!("avx512bf16"),
+        "haswell" | "zen" => is_x86_feature_detected!("avx2"),
+        _ => true,
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    return !["skylakex", "cooperlake", "sapphirerapids", "haswell", "zen"]
+        .contains(&core.to_ascii_lowercase().as_str());
+}
+
 /// A copy of a library, loaded for a core type.
 fn copied(file: &Path, core: &str) -> Result<Library> {
+    ensure!(runs(core), "this processor has no instructions of {core}");
     // The loader knows where it found the file.
     let original = open(file)?;
     let maps = std::fs::read_to_string("/proc/self/maps")?;
@@ -150,23 +188,22 @@ impl Peer for Cblas {
             Err(_) => "a library with CBLAS's names".into(),
         }
     }
-
-    fn single<'a>(&'a self, problem: &'a Problem<f32>) -> Result<Option<Ready<'a, f32>>> {
-        Ok(Some(self.prepare(problem)))
-    }
-
-    fn double<'a>(&'a self, problem: &'a Problem<f64>) -> Result<Option<Ready<'a, f64>>> {
-        Ok(Some(self.prepare(problem)))
-    }
 }
 
 struct Run<'a, T> {
-    peer: &'a Cblas,
+    /// Of the type that the routine has.
+    routine: *const c_void,
+    /// It is one for batches.
+    batches: bool,
     problem: &'a Problem<T>,
     c: Vec<T>,
+    pivots: Vec<Int>,
+    /// Whose routine it is.
+    peer: std::marker::PhantomData<&'a Cblas>,
 }
 
 type Int = c_int;
+type Arg<T> = <T as Number>::Argument;
 type Gemm<T> = unsafe extern "C" fn(
     Int,
     Int,
@@ -174,32 +211,96 @@ type Gemm<T> = unsafe extern "C" fn(
     Int,
     Int,
     Int,
-    T,
+    Arg<T>,
     *const T,
     Int,
     *const T,
     Int,
-    T,
+    Arg<T>,
     *mut T,
     Int,
 );
-type Symm<T> =
-    unsafe extern "C" fn(Int, Int, Int, Int, Int, T, *const T, Int, *const T, Int, T, *mut T, Int);
-type Syrk<T> = unsafe extern "C" fn(Int, Int, Int, Int, Int, T, *const T, Int, T, *mut T, Int);
-type Syr2k<T> =
-    unsafe extern "C" fn(Int, Int, Int, Int, Int, T, *const T, Int, *const T, Int, T, *mut T, Int);
-type Tr<T> = unsafe extern "C" fn(Int, Int, Int, Int, Int, Int, Int, T, *const T, Int, *mut T, Int);
-type Gemv<T> =
-    unsafe extern "C" fn(Int, Int, Int, Int, T, *const T, Int, *const T, Int, T, *mut T, Int);
-type Symv<T> = unsafe extern "C" fn(Int, Int, Int, T, *const T, Int, *const T, Int, T, *mut T, Int);
-type Ger<T> = unsafe extern "C" fn(Int, Int, Int, T, *const T, Int, *const T, Int, *mut T, Int);
+type Symm<T> = unsafe extern "C" fn(
+    Int,
+    Int,
+    Int,
+    Int,
+    Int,
+    Arg<T>,
+    *const T,
+    Int,
+    *const T,
+    Int,
+    Arg<T>,
+    *mut T,
+    Int,
+);
+type Syrk<T> =
+    unsafe extern "C" fn(Int, Int, Int, Int, Int, Arg<T>, *const T, Int, Arg<T>, *mut T, Int);
+type Syr2k<T> = unsafe extern "C" fn(
+    Int,
+    Int,
+    Int,
+    Int,
+    Int,
+    Arg<T>,
+    *const T,
+    Int,
+    *const T,
+    Int,
+    Arg<T>,
+    *mut T,
+    Int,
+);
+type Tr<T> =
+    unsafe extern "C" fn(Int, Int, Int, Int, Int, Int, Int, Arg<T>, *const T, Int, *mut T, Int);
+type Gemv<T> = unsafe extern "C" fn(
+    Int,
+    Int,
+    Int,
+    Int,
+    Arg<T>,
+    *const T,
+    Int,
+    *const T,
+    Int,
+    Arg<T>,
+    *mut T,
+    Int,
+);
+type Symv<T> =
+    unsafe extern "C" fn(Int, Int, Int, Arg<T>, *const T, Int, *const T, Int, Arg<T>, *mut T, Int);
+type Ger<T> =
+    unsafe extern "C" fn(Int, Int, Int, Arg<T>, *const T, Int, *const T, Int, *mut T, Int);
 type Copy<T> = unsafe extern "C" fn(Int, *const T, Int, *mut T, Int);
-type Scal<T> = unsafe extern "C" fn(Int, T, *mut T, Int);
-type Axpy<T> = unsafe extern "C" fn(Int, T, *const T, Int, *mut T, Int);
+type Scal<T> = unsafe extern "C" fn(Int, Arg<T>, *mut T, Int);
+type Axpy<T> = unsafe extern "C" fn(Int, Arg<T>, *const T, Int, *mut T, Int);
 type Dot<T> = unsafe extern "C" fn(Int, *const T, Int, *const T, Int) -> T;
 type Sum<T> = unsafe extern "C" fn(Int, *const T, Int) -> T;
 
-impl<T: Real> Contender<T> for Run<'_, T> {
+type GemmBatch<T> = unsafe extern "C" fn(
+    Int,
+    *const Int,
+    *const Int,
+    *const Int,
+    *const Int,
+    *const Int,
+    *const T,
+    *const *const T,
+    *const Int,
+    *const *const T,
+    *const Int,
+    *const T,
+    *const *mut T,
+    *const Int,
+    Int,
+    *const Int,
+);
+type Getrf<T> =
+    unsafe extern "C" fn(*const Int, *const Int, *mut T, *const Int, *mut Int, *mut Int);
+type Potrf<T> = unsafe extern "C" fn(*const u8, *const Int, *mut T, *const Int, *mut Int, usize);
+
+impl<T: Number> Contender<T> for Run<'_, T> {
     fn run(&mut self) -> Result<()> {
         let op = self.problem.op;
         let lengths = op
@@ -210,17 +311,72 @@ impl<T: Real> Contender<T> for Run<'_, T> {
             bail!("matrices that do not fit");
         }
         let [m, n, k] = self.problem.size.map(|d| d as Int);
-        let (one, zero) = (T::of(1.0), T::of(0.0));
+        let (one, zero) = (T::of(1.0, 0.0), T::of(0.0, 0.0));
+        let (minus, half) = (T::of(-1.0, 0.0), T::of(0.5, 0.0));
+        if matches!(op, Op::Getrf | Op::Potrf) {
+            self.c.copy_from_slice(a);
+        }
         let (a, b, c) = (a.as_ptr(), b.as_ptr(), self.c.as_mut_ptr());
-        let base = op.name().trim_end_matches("_t");
-        let name = format!("cblas_{}{base}", T::LETTER);
         macro_rules! call {
             ($kind:ident($($arg:expr),*)) => {
-                // SAFETY: the function has CBLAS's type, and the matrices hold what the lengths say.
-                unsafe { self.peer.symbol::<$kind<T>>(&name)?($($arg),*) }
+                // SAFETY: the routine has CBLAS's or LAPACK's type, and the matrices hold what the lengths say.
+                unsafe {
+                    std::mem::transmute_copy::<*const c_void, $kind<T>>(&self.routine)($($arg),*)
+                }
             };
         }
+        let mut info = 0;
+        let [unit, nothing] = [&one, &zero].map(T::argument);
         match op {
+            Op::GemmBatch => {
+                let count = op.batch(self.problem.size);
+                let [a, b] = [(a, m * k), (b, k * n)]
+                    .map(|(x, step)| (0..count).map(move |i| x.wrapping_add(i * step as usize)));
+                let c = (0..count).map(|i| c.wrapping_add(i * (m * n) as usize));
+                if self.batches {
+                    let (a, b): (Vec<_>, Vec<_>) = (a.collect(), b.collect());
+                    let c: Vec<_> = c.collect();
+                    call!(GemmBatch(
+                        COLUMN_MAJOR,
+                        &PLAIN,
+                        &PLAIN,
+                        &m,
+                        &n,
+                        &k,
+                        &one,
+                        a.as_ptr(),
+                        &m,
+                        b.as_ptr(),
+                        &k,
+                        &zero,
+                        c.as_ptr(),
+                        &m,
+                        1,
+                        &(count as Int)
+                    ));
+                } else {
+                    for ((a, b), c) in a.zip(b).zip(c) {
+                        call!(Gemm(
+                            COLUMN_MAJOR,
+                            PLAIN,
+                            PLAIN,
+                            m,
+                            n,
+                            k,
+                            unit,
+                            a,
+                            m,
+                            b,
+                            k,
+                            nothing,
+                            c,
+                            m
+                        ));
+                    }
+                }
+            }
+            Op::Getrf => call!(Getrf(&n, &n, c, &n, self.pivots.as_mut_ptr(), &mut info)),
+            Op::Potrf => call!(Potrf(b"L".as_ptr(), &n, c, &n, &mut info, 1)),
             Op::Gemm => call!(Gemm(
                 COLUMN_MAJOR,
                 PLAIN,
@@ -228,12 +384,12 @@ impl<T: Real> Contender<T> for Run<'_, T> {
                 m,
                 n,
                 k,
-                one,
+                unit,
                 a,
                 m,
                 b,
                 k,
-                zero,
+                nothing,
                 c,
                 m
             )),
@@ -243,12 +399,12 @@ impl<T: Real> Contender<T> for Run<'_, T> {
                 LOWER,
                 m,
                 n,
-                one,
+                unit,
                 a,
                 m,
                 b,
                 m,
-                zero,
+                nothing,
                 c,
                 m
             )),
@@ -258,10 +414,10 @@ impl<T: Real> Contender<T> for Run<'_, T> {
                 PLAIN,
                 n,
                 k,
-                one,
+                unit,
                 a,
                 n,
-                zero,
+                nothing,
                 c,
                 n
             )),
@@ -271,12 +427,12 @@ impl<T: Real> Contender<T> for Run<'_, T> {
                 PLAIN,
                 n,
                 k,
-                one,
+                unit,
                 a,
                 n,
                 b,
                 n,
-                zero,
+                nothing,
                 c,
                 n
             )),
@@ -289,40 +445,70 @@ impl<T: Real> Contender<T> for Run<'_, T> {
                     NON_UNIT,
                     m,
                     n,
-                    one,
+                    unit,
                     a,
                     m,
                     c,
                     m
                 ));
             }
-            Op::Gemv => call!(Gemv(COLUMN_MAJOR, PLAIN, m, n, one, a, m, b, 1, zero, c, 1)),
+            Op::Gemv => call!(Gemv(
+                COLUMN_MAJOR,
+                PLAIN,
+                m,
+                n,
+                unit,
+                a,
+                m,
+                b,
+                1,
+                nothing,
+                c,
+                1
+            )),
             Op::GemvT => call!(Gemv(
                 COLUMN_MAJOR,
                 TRANSPOSED,
                 m,
                 n,
-                one,
+                unit,
                 a,
                 m,
                 b,
                 1,
-                zero,
+                nothing,
                 c,
                 1
             )),
-            Op::Symv => call!(Symv(COLUMN_MAJOR, LOWER, n, one, a, n, b, 1, zero, c, 1)),
-            Op::Ger => call!(Ger(COLUMN_MAJOR, m, n, one, a, 1, b, 1, c, m)),
+            Op::Symv => call!(Symv(
+                COLUMN_MAJOR,
+                LOWER,
+                n,
+                unit,
+                a,
+                n,
+                b,
+                1,
+                nothing,
+                c,
+                1
+            )),
+            Op::Ger => call!(Ger(COLUMN_MAJOR, m, n, unit, a, 1, b, 1, c, m)),
             Op::Copy => call!(Copy(n, a, 1, c, 1)),
-            Op::Scal => call!(Scal(n, T::of(-1.0), c, 1)),
-            Op::Axpy => call!(Axpy(n, T::of(0.5), a, 1, c, 1)),
+            Op::Scal => call!(Scal(n, minus.argument(), c, 1)),
+            Op::Axpy => call!(Axpy(n, half.argument(), a, 1, c, 1)),
             Op::Dot => self.c[0] = call!(Dot(n, a, 1, b, 1)),
             Op::Nrm2 | Op::Asum => self.c[0] = call!(Sum(n, a, 1)),
         }
+        ensure!(info == 0, "info is {info}");
         Ok(())
     }
 
     fn result(&mut self) -> Result<Vec<T>> {
-        Ok(self.c.clone())
+        let mut values = self.c.clone();
+        if self.problem.op == Op::Getrf {
+            values.extend(self.pivots.iter().map(|&p| T::of(p.into(), 0.0)));
+        }
+        Ok(values)
     }
 }

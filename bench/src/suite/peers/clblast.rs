@@ -1,7 +1,9 @@
 //! CLBlast on the same OpenCL device, in memory of its own: products only.
 
-use super::super::routine::{Op, Problem};
-use super::{Contender, Peer, Ready, Real};
+use super::super::number::Number;
+use super::super::problem::Problem;
+use super::super::routine::Op;
+use super::{Contender, Peer, Prepare, Ready};
 use crate::Result;
 use anyhow::{Context as _, bail, ensure};
 use libloading::{Library, Symbol};
@@ -78,8 +80,20 @@ impl Clblast {
             queue,
         })
     }
+}
 
-    fn prepare<'a, T: Real>(&'a self, problem: &'a Problem<T>) -> Result<Option<Ready<'a, T>>> {
+impl Peer for Clblast {
+    fn name(&self) -> &str {
+        "clblast"
+    }
+
+    fn about(&self) -> String {
+        format!("CLBlast on {}", self.device)
+    }
+}
+
+impl<T: Number> Prepare<T> for Clblast {
+    fn prepare<'a>(&'a self, problem: &'a Problem<T>) -> Result<Option<Ready<'a, T>>> {
         if problem.op != Op::Gemm {
             return Ok(None);
         }
@@ -106,31 +120,13 @@ impl Clblast {
     }
 }
 
-impl Peer for Clblast {
-    fn name(&self) -> &str {
-        "clblast"
-    }
-
-    fn about(&self) -> String {
-        format!("CLBlast on {}", self.device)
-    }
-
-    fn single<'a>(&'a self, problem: &'a Problem<f32>) -> Result<Option<Ready<'a, f32>>> {
-        self.prepare(problem)
-    }
-
-    fn double<'a>(&'a self, problem: &'a Problem<f64>) -> Result<Option<Ready<'a, f64>>> {
-        self.prepare(problem)
-    }
-}
-
 struct Run<'a, T> {
     peer: &'a Clblast,
     size: [usize; 3],
     buffers: Vec<Buffer<T>>,
 }
 
-impl<T: Real> Contender<T> for Run<'_, T> {
+impl<T: Number> Contender<T> for Run<'_, T> {
     fn run(&mut self) -> Result<()> {
         let [m, n, k] = self.size;
         let name = format!("CLBlast{}gemm", T::LETTER.to_ascii_uppercase());
@@ -146,14 +142,14 @@ impl<T: Real> Contender<T> for Run<'_, T> {
                 m,
                 n,
                 k,
-                T::of(1.0),
+                T::of(1.0, 0.0),
                 a,
                 0,
                 m,
                 b,
                 0,
                 k,
-                T::of(0.0),
+                T::of(0.0, 0.0),
                 c,
                 0,
                 m,
@@ -166,7 +162,7 @@ impl<T: Real> Contender<T> for Run<'_, T> {
     }
 
     fn result(&mut self) -> Result<Vec<T>> {
-        let mut values = vec![T::of(0.0); self.size[0] * self.size[1]];
+        let mut values = vec![T::of(0.0, 0.0); self.size[0] * self.size[1]];
         // SAFETY: C has as many elements, and the read waits.
         unsafe {
             self.peer.queue.enqueue_read_buffer(

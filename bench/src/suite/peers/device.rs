@@ -1,10 +1,13 @@
 //! This library on a device: matrices in its memory, transfers not counted.
 
-use super::super::routine::{Op, Problem};
-use super::{Contender, Peer, Ready, Real};
+use super::super::number::Number;
+use super::super::problem::Problem;
+use super::super::routine::Op;
+use super::{Contender, Peer, Prepare, Ready};
 use crate::Result;
+use anyhow::ensure;
 use suanzi_backends::Context;
-use suanzi_blas::{Diag, Matrix, Side, Uplo, Vector, level1, level2, level3};
+use suanzi_blas::{Diag, Matrix, Side, Uplo, Vector, level1, level2, level3, solve};
 use suanzi_ops::Tensor;
 
 /// A device.
@@ -31,70 +34,112 @@ impl Peer for Device {
         let info = self.ctx.device().info();
         format!("{}, {}", info.name, info.driver)
     }
-
-    fn single<'a>(&'a self, problem: &'a Problem<f32>) -> Result<Option<Ready<'a, f32>>> {
-        Run::prepare(&self.ctx, problem).map(Some)
-    }
-
-    fn double<'a>(&'a self, problem: &'a Problem<f64>) -> Result<Option<Ready<'a, f64>>> {
-        Run::prepare(&self.ctx, problem).map(Some)
-    }
 }
 
 struct Run<'a> {
     ctx: &'a Context,
     op: Op,
     matrices: [Matrix; 3],
-    vectors: [Vector; 3],
+    vectors: Option<[Vector; 3]>,
     /// What a reduction gave.
     number: Option<Tensor>,
+    /// What a factorisation gave beside C: what went wrong, and pivots if it has them.
+    factored: Option<(Tensor, Option<Tensor>)>,
 }
 
-impl<'a> Run<'a> {
-    fn prepare<T: Real>(ctx: &'a Context, problem: &Problem<T>) -> Result<Ready<'a, T>> {
-        let shapes = problem.op.shapes(problem.size);
-        let mut matrices = vec![];
-        for (values, [rows, columns]) in
-            [&problem.a, &problem.b, &problem.c].into_iter().zip(shapes)
-        {
-            let memory = Tensor::from_slice(ctx, &[values.len()], values)?;
-            matrices.push(Matrix::column_major(
-                &memory,
-                [rows, columns],
-                rows.max(1),
-                false,
-            )?);
-        }
-        let matrices: [Matrix; 3] = matrices.try_into().expect("three were made");
+/// Column-major, a batch's matrices one after the other.
+fn matrix<T: Number>(
+    ctx: &Context,
+    values: &[T],
+    [rows, columns]: [usize; 2],
+    batch: usize,
+) -> Result<Matrix> {
+    let parts = T::parts();
+    let bytes = bytemuck::cast_slice(values);
+    let memory = Tensor::from_bytes(ctx, T::PART, &[values.len() * parts], bytes)?;
+    let columns = columns / batch;
+    let (mut shape, mut strides) = (vec![rows, columns], vec![1, rows.max(1)]);
+    if batch > 1 {
+        shape.insert(0, batch);
+        strides.insert(0, rows * columns);
+    }
+    if T::COMPLEX {
+        shape.push(parts);
+        strides = strides.iter().map(|s| s * parts).chain([1]).collect();
+    }
+    let strides: Vec<i64> = strides.into_iter().map(|s| s as i64).collect();
+    let view = memory.as_strided(&shape, &strides, 0)?;
+    Ok(match T::COMPLEX {
+        true => Matrix::complex(&view)?,
+        false => Matrix::real(&view)?,
+    })
+}
+
+impl<T: Number> Prepare<T> for Device {
+    fn prepare<'a>(&'a self, problem: &'a Problem<T>) -> Result<Option<Ready<'a, T>>> {
+        let op = problem.op;
+        let [a, b, c] = op.shapes(problem.size);
+        let make = |values, shape| matrix(&self.ctx, values, shape, op.batch(problem.size));
+        let matrices = [
+            make(&problem.a, a)?,
+            make(&problem.b, b)?,
+            make(&problem.c, c)?,
+        ];
         let vector = |m: &Matrix| Vector::real(&m.t().tensor().reshape(&[m.m() * m.n()])?);
-        let [a, b, c] = &matrices;
-        let vectors = match problem.op.unit() {
-            "GB/s" => [vector(a)?, vector(b)?, vector(c)?],
-            // Not used.
-            _ => [vector(c)?, vector(c)?, vector(c)?],
+        let vectors = match op.unit() {
+            "GB/s" => {
+                let [a, b, c] = &matrices;
+                Some([vector(a)?, vector(b)?, vector(c)?])
+            }
+            _ => None,
         };
-        Ok(Box::new(Run {
-            ctx,
-            op: problem.op,
+        Ok(Some(Box::new(Run {
+            ctx: &self.ctx,
+            op,
             matrices,
             vectors,
             number: None,
-        }))
+            factored: None,
+        })))
     }
+}
 
+impl Run<'_> {
     fn record(&mut self) -> suanzi_ops::Result<()> {
-        let ([a, b, c], [x, y, z]) = (&self.matrices, &self.vectors);
+        let [a, b, c] = &self.matrices;
         let (left, lower) = (Side::Left, Uplo::Lower);
         match self.op {
-            Op::Gemm => level3::gemm(1.0, a, b, 0.0, c),
+            Op::Gemm | Op::GemmBatch => level3::gemm(1.0, a, b, 0.0, c),
             Op::Symm => level3::symm(left, lower, (1.0, a), b, (0.0, c)),
             Op::Syrk => level3::syrk(lower, (1.0, a), (0.0, c)),
             Op::Syr2k => level3::syr2k(lower, (1.0, a, b), (0.0, c)),
             Op::Trmm => level3::trmm(left, lower, Diag::NonUnit, (1.0, a), c),
             Op::Trsm => level3::trsm(left, lower, Diag::NonUnit, (1.0, a), c),
+            Op::Getrf => {
+                a.tensor().expr().eval_into(c.tensor())?;
+                let lu = solve::getrf(c)?;
+                self.factored = Some((lu.info, Some(lu.pivots)));
+                Ok(())
+            }
+            Op::Potrf => {
+                a.tensor().expr().eval_into(c.tensor())?;
+                self.factored = Some((solve::potrf(lower, c)?, None));
+                Ok(())
+            }
+            _ => self.vectors(),
+        }
+    }
+
+    /// Levels 1 and 2.
+    fn vectors(&mut self) -> suanzi_ops::Result<()> {
+        let [a, _, c] = &self.matrices;
+        let Some([x, y, z]) = &self.vectors else {
+            unreachable!("they are there for what counts bytes");
+        };
+        match self.op {
             Op::Gemv => level2::gemv(1.0, a, y, 0.0, z),
             Op::GemvT => level2::gemv(1.0, a.t(), y, 0.0, z),
-            Op::Symv => level2::symv(lower, (1.0, a), y, (0.0, z)),
+            Op::Symv => level2::symv(Uplo::Lower, (1.0, a), y, (0.0, z)),
             Op::Ger => level2::ger(1.0, x, y, c),
             Op::Copy => level1::copy(x, z),
             Op::Scal => level1::scal(-1.0, z),
@@ -102,21 +147,31 @@ impl<'a> Run<'a> {
             Op::Dot => level1::dot(x, y).map(|n| self.number = Some(n)),
             Op::Nrm2 => level1::nrm2(x).map(|n| self.number = Some(n)),
             Op::Asum => level1::asum(x).map(|n| self.number = Some(n)),
+            _ => unreachable!("matrices with matrices are elsewhere"),
         }
     }
 }
 
-impl<T: Real> Contender<T> for Run<'_> {
+impl<T: Number> Contender<T> for Run<'_> {
     fn run(&mut self) -> Result<()> {
         self.record()?;
         Ok(self.ctx.device().sync()?)
     }
 
     fn result(&mut self) -> Result<Vec<T>> {
-        Ok(match &self.number {
-            Some(number) => number.to_vec()?,
+        let values = match &self.number {
+            Some(number) => number.read_bytes()?,
             // Column by column.
-            None => self.matrices[2].t().tensor().contiguous()?.to_vec()?,
-        })
+            None => self.matrices[2].t().tensor().read_bytes()?,
+        };
+        let mut values: Vec<T> = bytemuck::pod_collect_to_vec(&values);
+        if let Some((info, pivots)) = &self.factored {
+            let info = info.to_vec::<i32>()?;
+            ensure!(info == [0], "info is {info:?}");
+            let pivots = pivots.as_ref().map(Tensor::to_vec::<i32>).transpose()?;
+            let pivots = pivots.unwrap_or_default().into_iter();
+            values.extend(pivots.map(|p| T::of(p.into(), 0.0)));
+        }
+        Ok(values)
     }
 }

@@ -1,7 +1,9 @@
 //! The `gemm` crate, on all cores.
 
-use super::super::routine::{Op, Problem};
-use super::{Contender, Peer, Ready, Real};
+use super::super::number::Number;
+use super::super::problem::Problem;
+use super::super::routine::Op;
+use super::{Contender, Peer, Prepare, Ready};
 use crate::Result;
 
 /// The crate.
@@ -20,22 +22,16 @@ impl Peer for Crate {
     fn about(&self) -> String {
         "the crate gemm 0.19, rayon on all cores".into()
     }
+}
 
-    fn single<'a>(&'a self, problem: &'a Problem<f32>) -> Result<Option<Ready<'a, f32>>> {
-        Ok(prepare(problem))
-    }
-
-    fn double<'a>(&'a self, problem: &'a Problem<f64>) -> Result<Option<Ready<'a, f64>>> {
-        Ok(prepare(problem))
+impl<T: Number> Prepare<T> for Crate {
+    fn prepare<'a>(&'a self, problem: &'a Problem<T>) -> Result<Option<Ready<'a, T>>> {
+        let c = problem.c.clone();
+        Ok((problem.op == Op::Gemm).then(|| Box::new(Run { problem, c }) as Ready<'_, T>))
     }
 }
 
-fn prepare<T: Real>(problem: &Problem<T>) -> Option<Ready<'_, T>> {
-    let c = problem.c.clone();
-    (problem.op == Op::Gemm).then(|| Box::new(Run { problem, c }) as Ready<'_, T>)
-}
-
-impl<T: Real> Contender<T> for Run<'_, T> {
+impl<T: Number> Contender<T> for Run<'_, T> {
     fn run(&mut self) -> Result<()> {
         let [m, n, k] = self.problem.size;
         let (a, b) = (&self.problem.a, &self.problem.b);
@@ -56,8 +52,8 @@ impl<T: Real> Contender<T> for Run<'_, T> {
                 b.as_ptr(),
                 k as isize,
                 1,
-                T::of(0.0),
-                T::of(1.0),
+                T::of(0.0, 0.0),
+                T::of(1.0, 0.0),
                 false,
                 false,
                 false,

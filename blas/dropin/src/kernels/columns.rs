@@ -1,10 +1,10 @@
 //! The loops under level 2: a few columns of a matrix at once, added up or multiplied with a vector.
 
-use super::drive::{Elementwise, R, each, pair};
+use super::drive::{Elementwise, R, Summand, each, sums};
 use super::simd::{Factor, Vector};
 use super::versions;
 use crate::scalar::Scalar;
-use num_traits::Zero;
+use num_traits::{One, Zero};
 
 versions! {
     /// y += Σ_j t_j·a_j over `cols` columns `a_j` of `rows` elements, `lda` apart; the columns
@@ -62,13 +62,37 @@ impl<T: Scalar, const C: usize> Elementwise<R<T>> for Add<T, C> {
         // SAFETY: the caller's promise.
         unsafe {
             let y = self.y.cast::<R<T>>().add(i);
-            let mut acc = W::load(y);
-            for j in 0..C {
-                let a = self.a.offset(j as isize * self.lda).cast::<R<T>>();
-                let factor = Factor::<W>::conj(self.t[j], self.conj);
-                acc = factor.times_add::<T>(W::load(a.add(i)), acc);
+            if C == 1 {
+                let factor = Factor::<W>::conj(self.t[0], self.conj);
+                let a = W::load(self.a.cast::<R<T>>().add(i));
+                return factor.times_add::<T>(a, W::load(y)).store(y);
             }
-            acc.store(y);
+            // Two sums, so that additions need not wait for one another: of the columns times the
+            // real parts and times the imaginary ones, or of the first half and the second.
+            let mut sums = [W::splat(<R<T> as Zero>::zero()); 2];
+            if !T::COMPLEX {
+                sums[0] = W::load(y);
+            }
+            for j in 0..C {
+                let a = W::load(self.a.offset(j as isize * self.lda).cast::<R<T>>().add(i));
+                if T::COMPLEX {
+                    sums[0] = a.madd(W::splat(self.t[j].re()), sums[0]);
+                    sums[1] = a.madd(W::splat(self.t[j].im()), sums[1]);
+                } else {
+                    let half = 2 * j / C;
+                    sums[half] = a.madd(W::splat(self.t[j].re()), sums[half]);
+                }
+            }
+            let [own, other] = sums;
+            let sum = if T::COMPLEX {
+                let one = <R<T> as One>::one();
+                let sign = if self.conj { -one } else { one };
+                let own = own.madd(W::alternate(one, sign), W::load(y));
+                other.swap().madd(W::alternate(-sign, one), own)
+            } else {
+                own.add(other)
+            };
+            sum.store(y);
         }
     }
 }
@@ -85,7 +109,7 @@ unsafe fn some_columns<T: Scalar, V: Vector<R<T>>, const FMA: bool, const C: usi
     // SAFETY: the caller's promise.
     unsafe {
         let t = t.cast::<[T; C]>().read();
-        each::<R<T>, V, FMA>(rows * T::PARTS, Add { a, lda, t, conj, y });
+        each::<R<T>, V>(rows * T::PARTS, Add { a, lda, t, conj, y });
     }
 }
 
@@ -113,6 +137,30 @@ unsafe fn dots_body<T: Scalar, V: Vector<R<T>>, const FMA: bool, const N: usize>
     }
 }
 
+/// What `dots` adds up.
+struct Products<T: Scalar, const N: usize> {
+    columns: [*const R<T>; N],
+    x: *const R<T>,
+}
+
+impl<T: Scalar, const N: usize> Summand<R<T>, N> for Products<T, N> {
+    #[inline(always)]
+    unsafe fn add<W: Vector<R<T>>>(&self, i: usize, sums: &mut [[W; 2]; N]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x = W::load(self.x.add(i));
+            for j in 0..N {
+                let a = W::load(self.columns[j].add(i));
+                // Products of lanes with the same lanes, and with their neighbours.
+                sums[j][0] = a.madd(x, sums[j][0]);
+                if T::COMPLEX {
+                    sums[j][1] = a.madd(x.swap(), sums[j][1]);
+                }
+            }
+        }
+    }
+}
+
 #[inline(always)]
 unsafe fn products<T: Scalar, V: Vector<R<T>>, const N: usize, const U: usize>(
     rows: usize,
@@ -121,54 +169,17 @@ unsafe fn products<T: Scalar, V: Vector<R<T>>, const N: usize, const U: usize>(
     x: *const T,
     conj: bool,
 ) -> [T; N] {
-    let reals = rows * T::PARTS;
     // SAFETY: the vectors lie within `rows` elements of each column and of x.
     unsafe {
-        let zero = V::splat(<R<T> as Zero>::zero());
-        // Sums of products: of lanes with the same lanes, and with their neighbours.
-        let (mut own, mut other) = ([[zero; U]; N], [[zero; U]; N]);
         let mut columns = [a.cast::<R<T>>(); N];
         for j in 0..N {
             columns[j] = a.offset(j as isize * lda).cast();
         }
         let x = x.cast::<R<T>>();
-        // No closures here: they would be compiled without the instruction set.
-        macro_rules! step {
-            ($u:expr, $load:ident $args:tt) => {{
-                let v = step!(@load x, $load $args);
-                for j in 0..N {
-                    let c = step!(@load columns[j], $load $args);
-                    own[j][$u] = V::madd(c, v, own[j][$u]);
-                    if T::COMPLEX {
-                        other[j][$u] = V::madd(c, v.swap(), other[j][$u]);
-                    }
-                }
-            }};
-            (@load $p:expr, $load:ident ($at:expr $(, $part:expr)*)) => {
-                V::$load($p.add($at) $(, $part)*)
-            };
-        }
-        let mut i = 0;
-        while i + U * V::LANES <= reals {
-            for u in 0..U {
-                step!(u, load(i + u * V::LANES));
-            }
-            i += U * V::LANES;
-        }
-        while i + V::LANES <= reals {
-            step!(0, load(i));
-            i += V::LANES;
-        }
-        if i < reals {
-            step!(0, load_part(i, 0, reals - i));
-        }
+        let sums = sums::<R<T>, V, N, U>(rows * T::PARTS, &Products::<T, N> { columns, x });
         let mut out = [T::zero(); N];
         for j in 0..N {
-            for u in 1..U {
-                own[j][0] = own[j][0].add(own[j][u]);
-                other[j][0] = other[j][0].add(other[j][u]);
-            }
-            out[j] = total::<T, V>(own[j][0], other[j][0], conj);
+            out[j] = total(sums[j], conj);
         }
         out
     }
@@ -232,27 +243,22 @@ unsafe fn both_body<T: Scalar, V: Vector<R<T>>, const FMA: bool, const N: usize>
         }
         let mut sums = [T::zero(); N];
         for j in 0..N {
-            sums[j] = total::<T, V>(own[j], other[j], conj_x);
+            sums[j] = total([own[j].pair(), other[j].pair()], conj_x);
         }
         sums
     }
 }
 
-/// The sum of products (of conj(a)·x or a·x) from its lanes.
+/// The sum of products (of conj(a)·x or a·x) from those of even and odd lanes: with the same lanes,
+/// and with their neighbours.
 #[inline(always)]
-unsafe fn total<T: Scalar, V: Vector<R<T>>>(own: V, other: V, conj: bool) -> T {
-    // SAFETY: the caller has the instruction set.
-    unsafe {
-        let p = pair::<R<T>, V>(own);
-        if !T::COMPLEX {
-            return T::real(p[0] + p[1]);
-        }
-        let q = pair::<R<T>, V>(other);
-        if conj {
-            T::new(p[0] + p[1], q[0] - q[1])
-        } else {
-            T::new(p[0] - p[1], q[0] + q[1])
-        }
+fn total<T: Scalar>([p, q]: [[R<T>; 2]; 2], conj: bool) -> T {
+    if !T::COMPLEX {
+        T::real(p[0] + p[1])
+    } else if conj {
+        T::new(p[0] + p[1], q[0] - q[1])
+    } else {
+        T::new(p[0] - p[1], q[0] + q[1])
     }
 }
 

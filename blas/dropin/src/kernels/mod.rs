@@ -6,9 +6,11 @@ mod columns;
 mod drive;
 pub mod simd;
 pub mod tile;
+mod transpose;
 mod vectors;
 
 pub use columns::*;
+pub use transpose::transpose;
 pub use vectors::*;
 
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -42,14 +42,32 @@ pub struct Tile<T> {
     pub keep: Keep,
 }
 
-/// X := X·U⁻¹ for a panel X of whole vectors, and a small upper triangle.
-pub struct Solve<T> {
-    /// Columns are `mr` apart.
+/// Panels of whole vectors of rows: columns are `mr` elements long, panels `size`.
+#[derive(Clone, Copy)]
+pub struct Panels<T> {
     pub x: *mut T,
+    pub size: usize,
+    pub count: usize,
+}
+
+/// X := X·U⁻¹ for the first columns of panels, and a small upper triangle.
+pub struct Solve<T> {
+    pub panels: Panels<T>,
     pub cols: usize,
     /// Rows are `u_row` apart; the diagonal holds the inverses.
     pub u: *const T,
     pub u_row: usize,
+}
+
+/// Y := beta·Y - X·U: X is the first `k` columns of panels, Y the `cols` columns behind them.
+pub struct Update<T> {
+    pub panels: Panels<T>,
+    pub k: usize,
+    pub cols: usize,
+    /// Rows are `u_row` apart.
+    pub u: *const T,
+    pub u_row: usize,
+    pub beta: T,
 }
 
 /// What an instruction set offers for elements of type `T`.
@@ -58,15 +76,18 @@ pub struct Kernel<T> {
     pub mr: usize,
     /// Columns of a tile.
     pub nr: usize,
+    /// Rows of a vector.
+    pub unit: usize,
     pub tile: unsafe fn(&Tile<T>),
     pub solve: unsafe fn(&Solve<T>),
+    pub update: unsafe fn(&Update<T>),
     /// Copies `k` columns of `rows` contiguous elements, `step` apart, to columns of `mr` elements,
     /// filled up with zeros.
     pub pack: unsafe fn(k: usize, rows: usize, from: *const T, step: isize, to: *mut T),
     /// Copies `k` columns of `nr` contiguous elements, `step` apart, to columns of `nr`.
     pub pack_narrow: unsafe fn(k: usize, from: *const T, step: isize, to: *mut T),
-    /// Transposes `mr` rows of `k` contiguous elements, `step` apart, to columns of `mr`.
-    pub pack_rows: unsafe fn(k: usize, from: *const T, step: isize, to: *mut T),
+    /// Copies `k` columns of `mr` elements back to columns that are `step` apart.
+    pub unpack: unsafe fn(k: usize, from: *const T, to: *mut T, step: isize),
 }
 
 type R<T> = <T as Scalar>::Real;
@@ -124,9 +145,36 @@ impl<V> Finish<V> {
     }
 }
 
-/// The tile with as few vectors as its rows need.
+/// The tile with as few vectors as its rows need, and as few columns: all `NR`, or `FEW` of them.
 #[inline(always)]
-unsafe fn tile<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize, const NR: usize>(
+unsafe fn tile<
+    T: Scalar,
+    V: Vector<R<T>>,
+    const PARTS: usize,
+    const MV: usize,
+    const NR: usize,
+    const FEW: usize,
+>(
+    t: &Tile<T>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if t.cols <= FEW {
+            columns::<T, V, PARTS, MV, FEW>(t)
+        } else {
+            columns::<T, V, PARTS, MV, NR>(t)
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn columns<
+    T: Scalar,
+    V: Vector<R<T>>,
+    const PARTS: usize,
+    const MV: usize,
+    const NR: usize,
+>(
     t: &Tile<T>,
 ) {
     let reals = t.rows * PARTS;
@@ -168,28 +216,46 @@ unsafe fn body<
         let mut a = t.a.cast::<R<T>>();
         let (a_step, b_step) = (t.a_step * parts, t.b_step * parts);
         let mut at = 0;
-        for _ in 0..t.k {
-            let mut av = [zero; MV];
-            for v in 0..MV {
-                let p = a.add(v * V::LANES);
-                av[v] = if EDGE && v == MV - 1 {
-                    V::load_part(p, 0, reals - v * V::LANES)
-                } else {
-                    V::load(p)
-                };
-            }
-            for j in 0..NR {
-                for h in 0..PARTS {
-                    let s = V::splat(*b[j].offset(at + h as isize));
+        // No closures here: they would be compiled without the instruction set.
+        macro_rules! steps {
+            ($count:expr, $last:ident) => {
+                for _ in 0..$count {
+                    let mut av = [zero; MV];
                     for v in 0..MV {
-                        acc[j][h][v] = av[v].madd(s, acc[j][h][v]);
+                        let p = a.add(v * V::LANES);
+                        av[v] = if EDGE && v == MV - 1 {
+                            steps!(@$last p, reals - v * V::LANES)
+                        } else {
+                            V::load(p)
+                        };
                     }
+                    for j in 0..NR {
+                        for h in 0..PARTS {
+                            let s = V::splat(*b[j].offset(at + h as isize));
+                            for v in 0..MV {
+                                acc[j][h][v] = av[v].madd(s, acc[j][h][v]);
+                            }
+                        }
+                    }
+                    a = a.offset(a_step);
+                    at += b_step;
                 }
-            }
-            a = a.offset(a_step);
-            at += b_step;
+            };
+            (@inner $p:expr, $hi:expr) => { V::load_first($p, $hi) };
+            (@outer $p:expr, $hi:expr) => { V::load_part($p, 0, $hi) };
         }
-        match (t.keep == Keep::All, t.beta.is_zero()) {
+        // Behind a column's rows there is the next column: only the last one must not be read beyond.
+        let inner = match EDGE {
+            true if a_step >= V::LANES as isize => t.k - 1,
+            true => 0,
+            false => t.k,
+        };
+        steps!(inner, inner);
+        if EDGE {
+            steps!(t.k - inner, outer);
+        }
+        let whole = t.keep == Keep::All && reals == MV * V::LANES;
+        match (whole, t.beta.is_zero()) {
             (true, true) => finish::<T, V, PARTS, MV, NR, false>(t, &acc),
             (true, false) => finish::<T, V, PARTS, MV, NR, true>(t, &acc),
             (false, _) => finish_part::<T, V, PARTS, MV, NR>(t, &acc),
@@ -197,7 +263,7 @@ unsafe fn body<
     }
 }
 
-/// All of the tile's rows: only the last vector may be incomplete.
+/// Whole vectors of rows.
 #[inline(always)]
 unsafe fn finish<
     T: Scalar,
@@ -210,8 +276,7 @@ unsafe fn finish<
     t: &Tile<T>,
     acc: &[[[V; MV]; PARTS]; NR],
 ) {
-    let last = t.rows * PARTS - (MV - 1) * V::LANES;
-    // SAFETY: only rows below `rows` are read and written.
+    // SAFETY: all of these rows are there.
     unsafe {
         let f = Finish::<V>::new(t);
         for j in 0..NR {
@@ -220,24 +285,17 @@ unsafe fn finish<
                 for v in 0..MV {
                     let p = c.add(v * V::LANES);
                     let mut s = f.product::<T, PARTS, MV>(&acc[j], v);
-                    if v < MV - 1 || last == V::LANES {
-                        if READ {
-                            s = f.beta.times_add::<T>(V::load(p), s);
-                        }
-                        s.store(p);
-                    } else {
-                        if READ {
-                            s = f.beta.times_add::<T>(V::load_part(p, 0, last), s);
-                        }
-                        s.store_part(p, 0, last);
+                    if READ {
+                        s = f.beta.times_add::<T>(V::load(p), s);
                     }
+                    s.store(p);
                 }
             }
         }
     }
 }
 
-/// The kept rows of each column: for tiles that a diagonal crosses.
+/// The kept rows of each column: for tiles that a diagonal crosses, or of fewer rows.
 #[inline(always)]
 unsafe fn finish_part<
     T: Scalar,
@@ -292,11 +350,30 @@ unsafe fn solve<
 >(
     s: &Solve<T>,
 ) {
+    // SAFETY: the caller's promise; columns from `cols` on are not touched.
+    unsafe {
+        for panel in 0..s.panels.count {
+            let p = s.panels.x.add(panel * s.panels.size).cast::<R<T>>();
+            solve_panel::<T, V, PARTS, MV, NR>(s, p);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn solve_panel<
+    T: Scalar,
+    V: Vector<R<T>>,
+    const PARTS: usize,
+    const MV: usize,
+    const NR: usize,
+>(
+    s: &Solve<T>,
+    p: *mut R<T>,
+) {
     let column = MV * V::LANES;
     // SAFETY: the caller's promise; columns from `cols` on are not touched.
     unsafe {
         let mut x = [[V::splat(<R<T> as Zero>::zero()); MV]; NR];
-        let p = s.x.cast::<R<T>>();
         for j in 0..NR {
             if j < s.cols {
                 for v in 0..MV {
@@ -317,6 +394,46 @@ unsafe fn solve<
                         x[l][v] = u.times_add::<T>(x[j][v], x[l][v]);
                     }
                 }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn update<
+    T: Scalar,
+    V: Vector<R<T>>,
+    const PARTS: usize,
+    const MV: usize,
+    const NR: usize,
+    const FEW: usize,
+>(
+    u: &Update<T>,
+) {
+    let mr = MV * V::LANES / PARTS;
+    for j in (0..u.cols).step_by(NR) {
+        for panel in 0..u.panels.count {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let a = u.panels.x.add(panel * u.panels.size);
+                tile::<T, V, PARTS, MV, NR, FEW>(&Tile {
+                    k: u.k,
+                    a,
+                    a_step: mr as isize,
+                    a_padded: true,
+                    b: u.u.add(j),
+                    b_step: u.u_row as isize,
+                    b_col: 1,
+                    conj_a: false,
+                    conj_b: false,
+                    c: a.add((u.k + j) * mr),
+                    ldc: mr as isize,
+                    rows: mr,
+                    cols: (u.cols - j).min(NR),
+                    alpha: -T::one(),
+                    beta: u.beta,
+                    keep: Keep::All,
+                });
             }
         }
     }
@@ -369,37 +486,31 @@ unsafe fn pack_narrow<T: Scalar, const NR: usize>(
 }
 
 #[inline(always)]
-unsafe fn pack_rows<T: Scalar, const MR: usize>(k: usize, from: *const T, step: isize, to: *mut T) {
-    /// Columns in one go: as many as a cache line has.
-    const STEP: usize = 8;
+unsafe fn unpack<T: Scalar, V: Vector<R<T>>, const PARTS: usize, const MV: usize>(
+    k: usize,
+    from: *const T,
+    to: *mut T,
+    step: isize,
+) {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut q = 0;
-        while q + STEP <= k {
-            for r in 0..MR {
-                let line = from
-                    .offset(r as isize * step)
-                    .add(q)
-                    .cast::<[T; STEP]>()
-                    .read();
-                for s in 0..STEP {
-                    *to.add((q + s) * MR + r) = line[s];
-                }
+        let (mut from, mut to) = (from.cast::<R<T>>(), to.cast::<R<T>>());
+        for _ in 0..k {
+            for v in 0..MV {
+                V::load(from.add(v * V::LANES)).store(to.add(v * V::LANES));
             }
-            q += STEP;
-        }
-        for q in q..k {
-            for r in 0..MR {
-                *to.add(q * MR + r) = *from.offset(r as isize * step).add(q);
-            }
+            from = from.add(MV * V::LANES);
+            to = to.offset(step * PARTS as isize);
         }
     }
 }
 
 /// An instruction set's row: its vectors, its features; for real and for complex elements the
-/// vectors of rows and the columns of a tile.
+/// vectors of rows and the columns of a tile, and the columns of a narrower one for what is left
+/// over. A vector of A, one of B and the accumulators must leave registers free: where they take
+/// all, compilers move them about.
 macro_rules! instruction_set {
-    ($isa:ident: $v:ident, $(#[$feature:meta])?, real $mv:literal x $nr:literal, complex $cmv:literal x $cnr:literal) => {
+    ($isa:ident: $v:ident, $(#[$feature:meta])?, real $mv:literal x $nr:literal or $few:literal, complex $cmv:literal x $cnr:literal or $cfew:literal) => {
         mod $isa {
             use super::*;
             type V<T> = <R<T> as Simd>::$v;
@@ -409,9 +520,9 @@ macro_rules! instruction_set {
                 // SAFETY: the caller's promise.
                 unsafe {
                     if T::COMPLEX {
-                        super::tile::<T, V<T>, 2, $cmv, $cnr>(t)
+                        super::tile::<T, V<T>, 2, $cmv, $cnr, $cfew>(t)
                     } else {
-                        super::tile::<T, V<T>, 1, $mv, $nr>(t)
+                        super::tile::<T, V<T>, 1, $mv, $nr, $few>(t)
                     }
                 }
             }
@@ -423,6 +534,17 @@ macro_rules! instruction_set {
                         super::solve::<T, V<T>, 2, $cmv, $cnr>(s)
                     } else {
                         super::solve::<T, V<T>, 1, $mv, $nr>(s)
+                    }
+                }
+            }
+            $(#[$feature])?
+            unsafe fn update<T: Scalar>(u: &Update<T>) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    if T::COMPLEX {
+                        super::update::<T, V<T>, 2, $cmv, $cnr, $cfew>(u)
+                    } else {
+                        super::update::<T, V<T>, 1, $mv, $nr, $few>(u)
                     }
                 }
             }
@@ -449,22 +571,20 @@ macro_rules! instruction_set {
                 }
             }
             $(#[$feature])?
-            unsafe fn pack_rows<T: Scalar>(k: usize, from: *const T, step: isize, to: *mut T) {
-                const LANES: [usize; 2] = [<V<f32> as Vector<f32>>::LANES, <V<f64> as Vector<f64>>::LANES];
+            unsafe fn unpack<T: Scalar>(k: usize, from: *const T, to: *mut T, step: isize) {
                 // SAFETY: the caller's promise.
                 unsafe {
-                    match (T::COMPLEX, size_of::<R<T>>()) {
-                        (false, 4) => super::pack_rows::<T, { $mv * LANES[0] }>(k, from, step, to),
-                        (false, _) => super::pack_rows::<T, { $mv * LANES[1] }>(k, from, step, to),
-                        (true, 4) => super::pack_rows::<T, { $cmv * LANES[0] / 2 }>(k, from, step, to),
-                        (true, _) => super::pack_rows::<T, { $cmv * LANES[1] / 2 }>(k, from, step, to),
+                    if T::COMPLEX {
+                        super::unpack::<T, V<T>, 2, $cmv>(k, from, to, step)
+                    } else {
+                        super::unpack::<T, V<T>, 1, $mv>(k, from, to, step)
                     }
                 }
             }
             pub fn kernel<T: Scalar>() -> Kernel<T> {
                 let lanes = <V<T> as Vector<R<T>>>::LANES;
                 let (mr, nr) = if T::COMPLEX { ($cmv * lanes / 2, $cnr) } else { ($mv * lanes, $nr) };
-                Kernel { mr, nr, tile: tile::<T>, solve: solve::<T>, pack: pack::<T>, pack_narrow: pack_narrow::<T>, pack_rows: pack_rows::<T> }
+                Kernel { mr, nr, unit: lanes / T::PARTS, tile: tile::<T>, solve: solve::<T>, update: update::<T>, pack: pack::<T>, pack_narrow: pack_narrow::<T>, unpack: unpack::<T> }
             }
         }
     };
@@ -472,10 +592,10 @@ macro_rules! instruction_set {
 
 #[cfg(target_arch = "x86_64")]
 instruction_set!(avx512: V512, #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")],
-    real 3 x 8, complex 2 x 6);
+    real 3 x 8 or 4, complex 2 x 6 or 3);
 #[cfg(target_arch = "x86_64")]
-instruction_set!(avx2: V256, #[target_feature(enable = "avx2,fma")], real 3 x 4, complex 1 x 6);
-instruction_set!(portable: V, , real 2 x 4, complex 1 x 4);
+instruction_set!(avx2: V256, #[target_feature(enable = "avx2,fma")], real 2 x 6 or 4, complex 2 x 3 or 2);
+instruction_set!(portable: V, , real 2 x 4 or 2, complex 1 x 4 or 2);
 
 impl<T: Scalar> Kernel<T> {
     /// Of this processor.

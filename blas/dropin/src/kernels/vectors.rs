@@ -1,10 +1,10 @@
 //! The loops under level 1. All take contiguous vectors; strides are the callers' business.
 
-use super::drive::{Elementwise, R, each, pair};
+use super::drive::{Elementwise, R, Summand, each, sums};
 use super::simd::{Factor, Vector};
 use super::versions;
 use crate::scalar::{Real, Scalar};
-use num_traits::{One, Zero};
+use num_traits::{Float, One};
 
 /// Defines `fn name` that does something to each element by itself: what is done is a struct with
 /// the parameters as fields, and `at` says how, for the vectors `W` of reals from `i` on.
@@ -30,7 +30,7 @@ macro_rules! elementwise {
         #[inline(always)]
         unsafe fn $body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, $($a: $t),*) {
             // SAFETY: the caller's promise.
-            unsafe { each::<R<T>, V, FMA>(n * T::PARTS, $op { $($a),* }) }
+            unsafe { each::<R<T>, V>(n * T::PARTS, $op { $($a),* }) }
         }
     };
 }
@@ -40,6 +40,16 @@ elementwise! {
     axpy = Axpy / axpy_body (t: T, x: *const T, y: *mut T) |self, W, i| {
         let (x, y) = (self.x.cast::<R<T>>().add(i), self.y.cast::<R<T>>().add(i));
         Factor::<W>::new(self.t).times_add::<T>(W::load(x), W::load(y)).store(y);
+    }
+}
+
+elementwise! {
+    /// z += s·x + t·y.
+    axpy2 = Axpy2 / axpy2_body (s: T, x: *const T, t: T, y: *const T, z: *mut T) |self, W, i| {
+        let (x, y) = (self.x.cast::<R<T>>().add(i), self.y.cast::<R<T>>().add(i));
+        let z = self.z.cast::<R<T>>().add(i);
+        let sum = Factor::<W>::new(self.s).times_add::<T>(W::load(x), W::load(z));
+        Factor::<W>::new(self.t).times_add::<T>(W::load(y), sum).store(z);
     }
 }
 
@@ -69,13 +79,12 @@ elementwise! {
 }
 
 elementwise! {
-    /// x' = h0·x + h1·y, y' = h2·x + h3·y with real h.
-    rotate = Rotate / rotate_body (x: *mut T, y: *mut T, h: [R<T>; 4]) |self, W, i| {
+    /// x' = xx·x + xy·y, y' = yx·x + yy·y with real factors.
+    rotate = Rotate / rotate_body (x: *mut T, y: *mut T, xx: R<T>, xy: R<T>, yx: R<T>, yy: R<T>) |self, W, i| {
         let (x, y) = (self.x.cast::<R<T>>().add(i), self.y.cast::<R<T>>().add(i));
-        let h = &self.h;
         let (vx, vy) = (W::load(x), W::load(y));
-        vx.madd(W::splat(h[0]), vy.mul(W::splat(h[1]))).store(x);
-        vx.madd(W::splat(h[2]), vy.mul(W::splat(h[3]))).store(y);
+        vx.madd(W::splat(self.xx), vy.mul(W::splat(self.xy))).store(x);
+        vx.madd(W::splat(self.yx), vy.mul(W::splat(self.yy))).store(y);
     }
 }
 
@@ -87,28 +96,23 @@ versions! {
     abs_sum = abs_sum_body<T>(n: usize, x: *const T) -> R<T>
 }
 
+/// What `abs_sum` adds up.
+struct Sizes<F>(*const F);
+
+impl<F: Float> Summand<F, 1> for Sizes<F> {
+    #[inline(always)]
+    unsafe fn add<W: Vector<F>>(&self, i: usize, sums: &mut [[W; 2]; 1]) {
+        // SAFETY: the caller's promise.
+        unsafe { sums[0][0] = sums[0][0].add(W::load(self.0.add(i)).abs()) }
+    }
+}
+
 #[inline(always)]
 unsafe fn abs_sum_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, x: *const T) -> R<T> {
-    // SAFETY: the vectors lie within n elements.
+    // SAFETY: the caller's promise.
     unsafe {
-        let mut acc = [V::splat(<R<T> as Zero>::zero()); SUMS];
-        let x = x.cast::<R<T>>();
-        let mut i = 0;
-        while i + SUMS * V::LANES <= n {
-            for u in 0..SUMS {
-                acc[u] = acc[u].add(V::load(x.add(i + u * V::LANES)).abs());
-            }
-            i += SUMS * V::LANES;
-        }
-        while i + V::LANES <= n {
-            acc[0] = acc[0].add(V::load(x.add(i)).abs());
-            i += V::LANES;
-        }
-        if i < n {
-            acc[1] = acc[1].add(V::load_part(x.add(i), 0, n - i).abs());
-        }
-        let sums = pair::<R<T>, V>(acc[0].add(acc[1]).add(acc[2].add(acc[3])));
-        sums[0] + sums[1]
+        let [[[even, odd], _]] = sums::<R<T>, V, 1, SUMS>(n, &Sizes(x.cast::<R<T>>()));
+        even + odd
     }
 }
 
@@ -156,15 +160,7 @@ unsafe fn largest_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(
                 acc[0] = sizes::<T, V>(V::load(x.add(i))).max(acc[0]);
                 i += V::LANES;
             }
-            let all = acc[0].max(acc[1]).max(acc[2].max(acc[3]));
-            let mut lanes = [-<R<T> as One>::one(); 16];
-            if to - from >= V::LANES {
-                all.store(lanes.as_mut_ptr());
-            }
-            let mut most = lanes[0];
-            for k in 1..V::LANES {
-                most = if lanes[k] > most { lanes[k] } else { most };
-            }
+            let mut most = acc[0].max(acc[1]).max(acc[2].max(acc[3])).most();
             while i < to {
                 let a = (*x.add(i).cast::<T>()).abs1();
                 most = if a > most { a } else { most };
@@ -198,18 +194,29 @@ versions! {
     squares = squares_body<T>(n: usize, x: *const T) -> f64
 }
 
-/// v² + sum.
 #[inline(always)]
-fn square<T: Scalar, const FMA: bool>(v: T, sum: f64) -> f64 {
-    let w = v.re().wide();
-    if FMA { w.mul_add(w, sum) } else { w * w + sum }
+unsafe fn squares_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, x: *const T) -> f64 {
+    // SAFETY: the caller's promise.
+    unsafe { wide_dot_body::<T, V, FMA>(n, x, x) }
+}
+
+versions! {
+    /// Σ x_k·y_k over reals, in `f64`.
+    wide_dot = wide_dot_body<T>(n: usize, x: *const T, y: *const T) -> f64
+}
+
+/// v·w + sum.
+#[inline(always)]
+fn wide_product<T: Scalar, const FMA: bool>(v: T, w: T, sum: f64) -> f64 {
+    let (v, w) = (v.re().wide(), w.re().wide());
+    if FMA { v.mul_add(w, sum) } else { v * w + sum }
 }
 
 #[allow(clippy::extra_unused_type_parameters)] // every body has a vector
 #[inline(always)]
-unsafe fn squares_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T) -> f64 {
+unsafe fn wide_dot_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T, y: *const T) -> f64 {
     /// Sums at once, in two steps.
-    const MANY: usize = 32;
+    const MANY: usize = 16;
     const FEW: usize = 4;
     let mut few = [0f64; FEW];
     let mut i = 0;
@@ -219,8 +226,9 @@ unsafe fn squares_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T) -> 
             let mut many = [0f64; MANY];
             while i + MANY <= n {
                 let v = x.add(i).cast::<[T; MANY]>().read();
+                let w = y.add(i).cast::<[T; MANY]>().read();
                 for k in 0..MANY {
-                    many[k] = square::<T, FMA>(v[k], many[k]);
+                    many[k] = wide_product::<T, FMA>(v[k], w[k], many[k]);
                 }
                 i += MANY;
             }
@@ -230,13 +238,13 @@ unsafe fn squares_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T) -> 
         }
         while i + FEW <= n {
             for k in 0..FEW {
-                few[k] = square::<T, FMA>(*x.add(i + k), few[k]);
+                few[k] = wide_product::<T, FMA>(*x.add(i + k), *y.add(i + k), few[k]);
             }
             i += FEW;
         }
         let mut rest = 0.0;
         while i < n {
-            rest = square::<T, FMA>(*x.add(i), rest);
+            rest = wide_product::<T, FMA>(*x.add(i), *y.add(i), rest);
             i += 1;
         }
         (few[0] + few[1]) + (few[2] + few[3]) + rest

@@ -1,27 +1,21 @@
 //! Level 1: there are no wrong arguments; `n` below 1 means nothing to do.
 
 use crate::Int;
-use crate::dispatch::{Entry, compute_if};
+use crate::dispatch::{Entry, compute};
 use crate::scalar::{Real, Scalar};
 use crate::{device, level1, rotations};
 use num_traits::Zero;
-use suanzi_backends::Context;
 
 /// Computes on vectors of `n` elements: `nothing` of none. Vectors that have an increment of 0, or one
 /// that is not positive where there is one vector, stay on the host.
-#[inline(always)]
-fn compute<R>(
-    entry: &'static Entry,
-    (n, fits): (Int, bool),
-    nothing: R,
-    device: impl FnOnce(&Context, usize) -> device::Result<R>,
-    host: impl FnOnce(usize) -> R,
-) -> R {
-    if n <= 0 {
-        return nothing;
-    }
-    let n = n as usize;
-    compute_if(fits, entry, [n, 0, 0], |ctx| device(ctx, n), || host(n))
+macro_rules! vectors {
+    ($entry:ident, ($n:ident, $fits:expr), $nothing:expr, |$ctx:ident| $device:expr, $host:expr $(,)?) => {{
+        if $n <= 0 {
+            return $nothing;
+        }
+        let $n = $n as usize;
+        compute!(if $fits, $entry, [$n, 0, 0], |$ctx| $device, $host)
+    }};
 }
 
 #[inline(always)]
@@ -34,14 +28,14 @@ pub unsafe fn axpy<T: Scalar>(
     y: *mut T,
     incy: Int,
 ) {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         (),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::axpy(ctx, n, alpha, (x, incx), (y, incy)) },
+        |ctx| unsafe { device::level1::axpy(ctx, n, alpha, (x, incx), (y, incy)) },
         // SAFETY: the same.
-        |n| unsafe { level1::axpy(n, alpha, x, incx, y, incy) },
+        unsafe { level1::axpy(n, alpha, x, incx, y, incy) },
     )
 }
 
@@ -54,14 +48,14 @@ pub unsafe fn copy<T: Scalar>(
     y: *mut T,
     incy: Int,
 ) {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         (),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::copy(ctx, n, (x, incx), (y, incy)) },
+        |ctx| unsafe { device::level1::copy(ctx, n, (x, incx), (y, incy)) },
         // SAFETY: the same.
-        |n| unsafe { level1::copy(n, x, incx, y, incy) },
+        unsafe { level1::copy(n, x, incx, y, incy) },
     )
 }
 
@@ -74,27 +68,27 @@ pub unsafe fn swap<T: Scalar>(
     y: *mut T,
     incy: Int,
 ) {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         (),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::swap(ctx, n, (x, incx), (y, incy)) },
+        |ctx| unsafe { device::level1::swap(ctx, n, (x, incx), (y, incy)) },
         // SAFETY: the same.
-        |n| unsafe { level1::swap(n, x, incx, y, incy) },
+        unsafe { level1::swap(n, x, incx, y, incy) },
     )
 }
 
 #[inline(always)]
 pub unsafe fn scal<T: Scalar>(e: &'static Entry, n: Int, alpha: T, x: *mut T, incx: Int) {
-    compute(
+    vectors!(
         e,
         (n, incx > 0),
         (),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::scal(ctx, n, alpha, (x, incx)) },
+        |ctx| unsafe { device::level1::scal(ctx, n, alpha, (x, incx)) },
         // SAFETY: the same.
-        |n| unsafe { level1::scal(n, alpha, x, incx) },
+        unsafe { level1::scal(n, alpha, x, incx) },
     )
 }
 
@@ -106,14 +100,14 @@ pub unsafe fn scal_real<T: Scalar>(
     x: *mut T,
     incx: Int,
 ) {
-    compute(
+    vectors!(
         e,
         (n, incx > 0),
         (),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::scal(ctx, n, T::real(alpha), (x, incx)) },
+        |ctx| unsafe { device::level1::scal(ctx, n, T::real(alpha), (x, incx)) },
         // SAFETY: the same.
-        |n| unsafe { level1::scal_real(n, alpha, x, incx) },
+        unsafe { level1::scal_real(n, alpha, x, incx) },
     )
 }
 
@@ -126,14 +120,14 @@ pub unsafe fn dotu<T: Scalar>(
     y: *const T,
     incy: Int,
 ) -> T {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         T::zero(),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::dot(ctx, n, (x, incx), (y, incy), false) },
+        |ctx| unsafe { device::level1::dot(ctx, n, (x, incx), (y, incy), false) },
         // SAFETY: the same.
-        |n| unsafe { level1::dot(n, x, incx, y, incy, false) },
+        unsafe { level1::dot(n, x, incx, y, incy, false) },
     )
 }
 
@@ -146,20 +140,20 @@ pub unsafe fn dotc<T: Scalar>(
     y: *const T,
     incy: Int,
 ) -> T {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         T::zero(),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::dot(ctx, n, (x, incx), (y, incy), true) },
+        |ctx| unsafe { device::level1::dot(ctx, n, (x, incx), (y, incy), true) },
         // SAFETY: the same.
-        |n| unsafe { level1::dot(n, x, incx, y, incy, true) },
+        unsafe { level1::dot(n, x, incx, y, incy, true) },
     )
 }
 
 /// The product of `f32` vectors in `f64`.
 #[inline(always)]
-pub unsafe fn dsdot<T: Copy + Into<f64>>(
+pub unsafe fn dsdot<T: Real + Into<f64>>(
     e: &'static Entry,
     n: Int,
     x: *const T,
@@ -167,20 +161,20 @@ pub unsafe fn dsdot<T: Copy + Into<f64>>(
     y: *const T,
     incy: Int,
 ) -> f64 {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         0.0,
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::dot_wide(ctx, n, (x, incx), (y, incy)) },
+        |ctx| unsafe { device::level1::dot_wide(ctx, n, (x, incx), (y, incy)) },
         // SAFETY: the same.
-        |n| unsafe { level1::dot_wide(n, 0.0, x, incx, y, incy) },
+        unsafe { level1::dot_wide(n, 0.0, x, incx, y, incy) },
     )
 }
 
 /// The same on top of `b`, rounded to `f32`.
 #[inline(always)]
-pub unsafe fn sdsdot<T: Copy + Into<f64>>(
+pub unsafe fn sdsdot<T: Real + Into<f64>>(
     e: &'static Entry,
     n: Int,
     b: f32,
@@ -189,57 +183,57 @@ pub unsafe fn sdsdot<T: Copy + Into<f64>>(
     y: *const T,
     incy: Int,
 ) -> f32 {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         b,
-        |ctx, n| {
+        |ctx| {
             // SAFETY: the caller's promise.
             let sum = unsafe { device::level1::dot_wide(ctx, n, (x, incx), (y, incy)) }?;
             Ok((f64::from(b) + sum) as f32)
         },
         // SAFETY: the same.
-        |n| unsafe { level1::dot_wide(n, b.into(), x, incx, y, incy) as f32 },
+        unsafe { level1::dot_wide(n, b.into(), x, incx, y, incy) as f32 },
     )
 }
 
 #[inline(always)]
 pub unsafe fn asum<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> T::Real {
-    compute(
+    vectors!(
         e,
         (n, incx > 0),
         <T::Real as Zero>::zero(),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::asum(ctx, n, (x, incx)) },
+        |ctx| unsafe { device::level1::asum(ctx, n, (x, incx)) },
         // SAFETY: the same.
-        |n| unsafe { level1::asum(n, x, incx) },
+        unsafe { level1::asum(n, x, incx) },
     )
 }
 
 #[inline(always)]
 pub unsafe fn nrm2<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> T::Real {
-    compute(
+    vectors!(
         e,
         (n, incx > 0),
         <T::Real as Zero>::zero(),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::nrm2(ctx, n, (x, incx)) },
+        |ctx| unsafe { device::level1::nrm2(ctx, n, (x, incx)) },
         // SAFETY: the same.
-        |n| unsafe { level1::nrm2(n, x, incx) },
+        unsafe { level1::nrm2(n, x, incx) },
     )
 }
 
 /// Counted from 1; 0 for nothing.
 #[inline(always)]
 pub unsafe fn iamax<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> usize {
-    compute(
+    vectors!(
         e,
         (n, incx > 0),
         0,
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::iamax(ctx, n, (x, incx)) },
+        |ctx| unsafe { device::level1::iamax(ctx, n, (x, incx)) },
         // SAFETY: the same.
-        |n| unsafe { level1::iamax(n, x, incx) },
+        unsafe { level1::iamax(n, x, incx) },
     )
 }
 
@@ -259,14 +253,14 @@ pub unsafe fn rot<T: Scalar>(
     c: T::Real,
     s: T::Real,
 ) {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         (),
         // SAFETY: the caller's promise.
-        |ctx, n| unsafe { device::level1::rot(ctx, n, (x, incx), (y, incy), (c, s)) },
+        |ctx| unsafe { device::level1::rot(ctx, n, (x, incx), (y, incy), (c, s)) },
         // SAFETY: the same.
-        |n| unsafe { level1::rot(n, x, incx, y, incy, c, s) },
+        unsafe { level1::rot(n, x, incx, y, incy, c, s) },
     )
 }
 
@@ -280,17 +274,17 @@ pub unsafe fn rotm<T: Real>(
     incy: Int,
     param: *const T,
 ) {
-    compute(
+    vectors!(
         e,
         (n, incx != 0 && incy != 0),
         (),
         // SAFETY: the caller's promise; there are five parameters.
-        |ctx, n| unsafe {
+        |ctx| unsafe {
             let param = param.cast::<[T; 5]>().read();
             device::level1::rotm(ctx, n, (x, incx), (y, incy), param)
         },
         // SAFETY: the same.
-        |n| unsafe { level1::rotm(n, x, incx, y, incy, param) },
+        unsafe { level1::rotm(n, x, incx, y, incy, param) },
     )
 }
 

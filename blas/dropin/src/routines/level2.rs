@@ -9,6 +9,7 @@ use crate::storage::{Band, Dense, Format, Triangle, scaled};
 use crate::{device, level2};
 use std::mem::swap;
 
+#[inline(always)]
 pub unsafe fn gemv<T: Scalar>(
     who: Caller,
     trans: Chosen<Op>,
@@ -28,7 +29,7 @@ pub unsafe fn gemv<T: Scalar>(
         swap(&mut m, &mut n);
         op = op.of_transposed();
     }
-    who.check(&[
+    who.check([
         (2, m >= 0),
         (3, n >= 0),
         (6, lda >= least(m)),
@@ -40,7 +41,7 @@ pub unsafe fn gemv<T: Scalar>(
     }
     let (m, n, lda) = (m as usize, n as usize, lda as usize);
     let (lenx, leny) = if op.trans() { (m, n) } else { (n, m) };
-    compute(
+    compute!(
         who.entry,
         [m, n, 0],
         // SAFETY: the arguments were checked, the rest is the caller's promise.
@@ -52,7 +53,7 @@ pub unsafe fn gemv<T: Scalar>(
             Ok(())
         },
         // SAFETY: the same.
-        || unsafe {
+        unsafe {
             scaled(leny, beta, y, incy, |y| {
                 if !alpha.is_zero() {
                     let x = Dense::new(lenx, x, incx);
@@ -64,6 +65,7 @@ pub unsafe fn gemv<T: Scalar>(
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn gbmv<T: Scalar>(
     who: Caller,
     trans: Chosen<Op>,
@@ -86,7 +88,7 @@ pub unsafe fn gbmv<T: Scalar>(
         swap(&mut kl, &mut ku);
         op = op.of_transposed();
     }
-    who.check(&[
+    who.check([
         (2, m >= 0),
         (3, n >= 0),
         (4, kl >= 0),
@@ -107,7 +109,7 @@ pub unsafe fn gbmv<T: Scalar>(
         ku: ku as usize,
         a,
     };
-    compute(
+    compute!(
         who.entry,
         [m, n, 0],
         // SAFETY: the arguments were checked, the rest is the caller's promise.
@@ -119,7 +121,7 @@ pub unsafe fn gbmv<T: Scalar>(
             Ok(())
         },
         // SAFETY: the same.
-        || unsafe {
+        unsafe {
             scaled(leny, beta, y, incy, |y| {
                 if !alpha.is_zero() {
                     let x = Dense::new(lenx, x, incx);
@@ -134,11 +136,11 @@ pub unsafe fn gbmv<T: Scalar>(
 /// The three products with a symmetric (real) or Hermitian (complex) matrix: the checks of their
 /// own sizes and the format differ, and the positions of the arguments behind them.
 #[inline(always)]
-unsafe fn symmetric<T: Scalar>(
+unsafe fn symmetric<T: Scalar, const N: usize>(
     who: Caller,
     uplo: Chosen<Uplo>,
     n: Int,
-    own: &[(Int, bool)],
+    own: [(Int, bool); N],
     format: Format,
     alpha: T,
     a: *const T,
@@ -150,9 +152,9 @@ unsafe fn symmetric<T: Scalar>(
     if who.row {
         uplo = uplo.flip();
     }
-    who.check(&[(2, n >= 0)])?;
+    who.check([(2, n >= 0)])?;
     who.check(own)?;
-    who.check(&[(at_x, incx != 0), (at_y, incy != 0)])?;
+    who.check([(at_x, incx != 0), (at_y, incy != 0)])?;
     if n == 0 || (alpha.is_zero() && beta.is_one()) {
         return Some(());
     }
@@ -164,7 +166,7 @@ unsafe fn symmetric<T: Scalar>(
         a: a.cast_mut(),
     };
     let conj = who.row && T::COMPLEX;
-    compute(
+    compute!(
         who.entry,
         [size, size, 0],
         // SAFETY: the arguments were checked, the rest is the caller's promise.
@@ -176,11 +178,11 @@ unsafe fn symmetric<T: Scalar>(
             Ok(())
         },
         // SAFETY: the same.
-        || unsafe {
+        unsafe {
             scaled(size, beta, y, incy, |y| {
                 if !alpha.is_zero() {
                     let x = Dense::new(size, x, incx);
-                    level2::symv(T::COMPLEX, conj, alpha, triangle, x.ptr(), y);
+                    level2::symv(T::COMPLEX, conj, alpha, &triangle, x.ptr(), y);
                 }
             });
         },
@@ -188,6 +190,7 @@ unsafe fn symmetric<T: Scalar>(
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn symv<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -208,7 +211,7 @@ pub unsafe fn symv<T: Scalar>(
             who,
             uplo,
             n,
-            &own,
+            own,
             Format::Full(lda as usize),
             alpha,
             a,
@@ -219,6 +222,7 @@ pub unsafe fn symv<T: Scalar>(
     }
 }
 
+#[inline(always)]
 pub unsafe fn sbmv<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -241,7 +245,7 @@ pub unsafe fn sbmv<T: Scalar>(
             who,
             uplo,
             n,
-            &own,
+            own,
             format,
             alpha,
             a,
@@ -252,6 +256,7 @@ pub unsafe fn sbmv<T: Scalar>(
     }
 }
 
+#[inline(always)]
 pub unsafe fn spmv<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -270,7 +275,7 @@ pub unsafe fn spmv<T: Scalar>(
             who,
             uplo,
             n,
-            &[],
+            [],
             Format::Packed,
             alpha,
             ap,
@@ -283,11 +288,11 @@ pub unsafe fn spmv<T: Scalar>(
 
 /// The six products and solutions with a triangular matrix.
 #[inline(always)]
-unsafe fn triangular<T: Scalar>(
+unsafe fn triangular<T: Scalar, const N: usize>(
     who: Caller,
     (uplo, trans, diag): (Chosen<Uplo>, Chosen<Op>, Chosen<Diag>),
     n: Int,
-    own: &[(Int, bool)],
+    own: [(Int, bool); N],
     format: Format,
     a: *const T,
     (x, incx, at_x): (*mut T, Int, Int),
@@ -300,9 +305,9 @@ unsafe fn triangular<T: Scalar>(
         uplo = uplo.flip();
         op = op.of_transposed();
     }
-    who.check(&[(4, n >= 0)])?;
+    who.check([(4, n >= 0)])?;
     who.check(own)?;
-    who.check(&[(at_x, incx != 0)])?;
+    who.check([(at_x, incx != 0)])?;
     if n == 0 {
         return Some(());
     }
@@ -313,7 +318,7 @@ unsafe fn triangular<T: Scalar>(
         format,
         a: a.cast_mut(),
     };
-    compute(
+    compute!(
         who.entry,
         [size, size, 0],
         // SAFETY: the arguments were checked, the rest is the caller's promise.
@@ -324,11 +329,11 @@ unsafe fn triangular<T: Scalar>(
             Ok(())
         },
         // SAFETY: the same.
-        || unsafe {
+        unsafe {
             let x = Dense::new(size, x, incx);
             match solve {
-                true => level2::trsv(op, diag, triangle, x.ptr()),
-                false => level2::trmv(op, diag, triangle, x.ptr()),
+                true => level2::trsv(op, diag, &triangle, x.ptr()),
+                false => level2::trmv(op, diag, &triangle, x.ptr()),
             }
             x.write_back();
         },
@@ -352,7 +357,7 @@ macro_rules! triangular {
             let own = [(6, lda >= least(n))];
             let format = Format::Full(lda as usize);
             // SAFETY: the caller's promise.
-            unsafe { triangular(who, (uplo, trans, diag), n, &own, format, a, (x, incx, 8), $solve) }
+            unsafe { triangular(who, (uplo, trans, diag), n, own, format, a, (x, incx, 8), $solve) }
         }
 
         pub unsafe fn $band<T: Scalar>(
@@ -370,7 +375,7 @@ macro_rules! triangular {
             let own = [(5, k >= 0), (7, lda > k)];
             let format = Format::Band(lda as usize, k as usize);
             // SAFETY: the caller's promise.
-            unsafe { triangular(who, (uplo, trans, diag), n, &own, format, a, (x, incx, 9), $solve) }
+            unsafe { triangular(who, (uplo, trans, diag), n, own, format, a, (x, incx, 9), $solve) }
         }
 
         pub unsafe fn $packed<T: Scalar>(
@@ -384,7 +389,7 @@ macro_rules! triangular {
             incx: Int,
         ) -> Option<()> {
             // SAFETY: the caller's promise.
-            unsafe { triangular(who, (uplo, trans, diag), n, &[], Format::Packed, ap, (x, incx, 7), $solve) }
+            unsafe { triangular(who, (uplo, trans, diag), n, [], Format::Packed, ap, (x, incx, 7), $solve) }
         }
     )*};
 }

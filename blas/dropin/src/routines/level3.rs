@@ -10,6 +10,7 @@ use crate::operand::View;
 use crate::scalar::Scalar;
 use std::mem::swap;
 
+#[inline(always)]
 pub unsafe fn gemm<T: Scalar>(
     who: Caller,
     transa: Chosen<Op>,
@@ -34,7 +35,7 @@ pub unsafe fn gemm<T: Scalar>(
         swap(&mut a, &mut b);
         swap(&mut lda, &mut ldb);
     }
-    who.check(&[
+    who.check([
         (3, m >= 0),
         (4, n >= 0),
         (5, k >= 0),
@@ -45,19 +46,19 @@ pub unsafe fn gemm<T: Scalar>(
     if m == 0 || n == 0 || ((alpha.is_zero() || k == 0) && beta.is_one()) {
         return Some(());
     }
-    let sizes = [m, n, k].map(|x| x as usize);
+    let sizes = [m as usize, n as usize, k as usize];
     let (a, b) = (
         View::new(a, lda as usize, opa),
         View::new(b, ldb as usize, opb),
     );
     let ([m, n, k], ldc) = (sizes, ldc as usize);
-    compute(
+    compute!(
         who.entry,
         sizes,
         // SAFETY: the arguments were checked, the rest is the caller's promise.
         |ctx| unsafe { device::level3::gemm(ctx, sizes, (alpha, a, b), (beta, c, ldc)) },
         // SAFETY: the same.
-        || unsafe { level3::gemm(m, n, k, alpha, a, b, beta, c, ldc) },
+        unsafe { level3::gemm(m, n, k, alpha, a, b, beta, c, ldc) },
     );
     Some(())
 }
@@ -86,7 +87,7 @@ unsafe fn symmetric<T: Scalar>(
         (side, uplo) = (side.flip(), uplo.flip());
     }
     let order = if side == Side::Left { m } else { n };
-    who.check(&[
+    who.check([
         (3, m >= 0),
         (4, n >= 0),
         (7, lda >= least(order)),
@@ -96,12 +97,12 @@ unsafe fn symmetric<T: Scalar>(
     if m == 0 || n == 0 || (alpha.is_zero() && beta.is_one()) {
         return Some(());
     }
-    let [m, n, order, ldc] = [m, n, order, ldc].map(|x| x as usize);
+    let (m, n, order, ldc) = (m as usize, n as usize, order as usize, ldc as usize);
     let (a, b) = (
         View::new(a, lda as usize, Op::N),
         View::new(b, ldb as usize, Op::N),
     );
-    compute(
+    compute!(
         who.entry,
         [m, n, order],
         |ctx| {
@@ -110,11 +111,12 @@ unsafe fn symmetric<T: Scalar>(
             unsafe { device::level3::symm(ctx, form, [m, n], (alpha, a, b), to) }
         },
         // SAFETY: the same.
-        || unsafe { level3::symm(herm, side, uplo, m, n, alpha, a, b, beta, c, ldc) },
+        unsafe { level3::symm(herm, side, uplo, m, n, alpha, a, b, beta, c, ldc) },
     );
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn symm<T: Scalar>(
     who: Caller,
     side: Chosen<Side>,
@@ -138,6 +140,7 @@ pub unsafe fn symm<T: Scalar>(
     }
 }
 
+#[inline(always)]
 pub unsafe fn hemm<T: Scalar>(
     who: Caller,
     side: Chosen<Side>,
@@ -173,7 +176,7 @@ fn update_options<T: Scalar>(
     let uplo = who.choose(1, uplo)?;
     let op = who.choose(2, trans)?;
     let excluded = if herm { Op::T } else { Op::C };
-    who.check(&[(2, !T::COMPLEX || op != excluded)])?;
+    who.check([(2, !T::COMPLEX || op != excluded)])?;
     let flipped = (uplo.flip(), !op.trans());
     Some(if who.row { flipped } else { (uplo, op.trans()) })
 }
@@ -195,7 +198,7 @@ unsafe fn rank_k<T: Scalar>(
 ) -> Option<()> {
     let (uplo, trans) = update_options::<T>(who, herm, uplo, trans)?;
     let rows = if trans { k } else { n };
-    who.check(&[
+    who.check([
         (3, n >= 0),
         (4, k >= 0),
         (7, lda >= least(rows)),
@@ -204,9 +207,9 @@ unsafe fn rank_k<T: Scalar>(
     if n == 0 || ((alpha.is_zero() || k == 0) && beta.is_one()) {
         return Some(());
     }
-    let [n, k, ldc] = [n, k, ldc].map(|x| x as usize);
+    let (n, k, ldc) = (n as usize, k as usize, ldc as usize);
     let a = View::new(a, lda as usize, if trans { Op::T } else { Op::N });
-    compute(
+    compute!(
         who.entry,
         [n, n, k],
         |ctx| {
@@ -215,11 +218,12 @@ unsafe fn rank_k<T: Scalar>(
             unsafe { device::level3::update(ctx, form, [n, k], (alpha, a, None), to) }
         },
         // SAFETY: the same.
-        || unsafe { level3::syrk(herm, uplo, trans, n, k, alpha, a, beta, c, ldc) },
+        unsafe { level3::syrk(herm, uplo, trans, n, k, alpha, a, beta, c, ldc) },
     );
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn syrk<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -237,6 +241,7 @@ pub unsafe fn syrk<T: Scalar>(
     unsafe { rank_k(who, false, uplo, trans, n, k, alpha, a, lda, beta, c, ldc) }
 }
 
+#[inline(always)]
 pub unsafe fn herk<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -289,7 +294,7 @@ unsafe fn rank_2k<T: Scalar>(
     let (uplo, trans) = update_options::<T>(who, herm, uplo, trans)?;
     let alpha = alpha.conj_if(herm && who.row);
     let rows = if trans { k } else { n };
-    who.check(&[
+    who.check([
         (3, n >= 0),
         (4, k >= 0),
         (7, lda >= least(rows)),
@@ -299,13 +304,13 @@ unsafe fn rank_2k<T: Scalar>(
     if n == 0 || ((alpha.is_zero() || k == 0) && beta.is_one()) {
         return Some(());
     }
-    let [n, k, ldc] = [n, k, ldc].map(|x| x as usize);
+    let (n, k, ldc) = (n as usize, k as usize, ldc as usize);
     let op = if trans { Op::T } else { Op::N };
     let (a, b) = (
         View::new(a, lda as usize, op),
         View::new(b, ldb as usize, op),
     );
-    compute(
+    compute!(
         who.entry,
         [n, n, k],
         |ctx| {
@@ -314,11 +319,12 @@ unsafe fn rank_2k<T: Scalar>(
             unsafe { device::level3::update(ctx, form, [n, k], (alpha, a, Some(b)), to) }
         },
         // SAFETY: the same.
-        || unsafe { level3::syr2k(herm, uplo, trans, n, k, alpha, a, b, beta, c, ldc) },
+        unsafe { level3::syr2k(herm, uplo, trans, n, k, alpha, a, b, beta, c, ldc) },
     );
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn syr2k<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -342,6 +348,7 @@ pub unsafe fn syr2k<T: Scalar>(
     }
 }
 
+#[inline(always)]
 pub unsafe fn her2k<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -403,7 +410,7 @@ unsafe fn triangular<T: Scalar>(
         (side, uplo) = (side.flip(), uplo.flip());
     }
     let order = if side == Side::Left { m } else { n };
-    who.check(&[
+    who.check([
         (5, m >= 0),
         (6, n >= 0),
         (9, lda >= least(order)),
@@ -412,9 +419,9 @@ unsafe fn triangular<T: Scalar>(
     if m == 0 || n == 0 {
         return Some(());
     }
-    let [m, n, order, ldb] = [m, n, order, ldb].map(|x| x as usize);
+    let (m, n, order, ldb) = (m as usize, n as usize, order as usize, ldb as usize);
     let (a, trans) = (View::new(a, lda as usize, op), op.trans());
-    compute(
+    compute!(
         who.entry,
         [m, n, order],
         |ctx| {
@@ -423,11 +430,12 @@ unsafe fn triangular<T: Scalar>(
             unsafe { device::level3::triangular(ctx, form, [m, n], (alpha, a), (b, ldb)) }
         },
         // SAFETY: the same.
-        || unsafe { level3::triangular(solve, side, uplo, trans, diag, m, n, alpha, a, b, ldb) },
+        unsafe { level3::triangular(solve, side, uplo, trans, diag, m, n, alpha, a, b, ldb) },
     );
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn trmm<T: Scalar>(
     who: Caller,
     side: Chosen<Side>,
@@ -450,6 +458,7 @@ pub unsafe fn trmm<T: Scalar>(
     }
 }
 
+#[inline(always)]
 pub unsafe fn trsm<T: Scalar>(
     who: Caller,
     side: Chosen<Side>,

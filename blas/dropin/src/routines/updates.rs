@@ -26,7 +26,7 @@ unsafe fn rank1<T: Scalar>(
         swap(&mut m, &mut n);
         swap(&mut x, &mut y);
     }
-    who.check(&[
+    who.check([
         (1, m >= 0),
         (2, n >= 0),
         (5, x.1 != 0),
@@ -36,7 +36,7 @@ unsafe fn rank1<T: Scalar>(
     if m == 0 || n == 0 || alpha.is_zero() {
         return Some(());
     }
-    let [m, n, lda] = [m, n, lda].map(|x| x as usize);
+    let (m, n, lda) = (m as usize, n as usize, lda as usize);
     // SAFETY: the arguments were checked, the rest is the caller's promise.
     let (x, y) = unsafe {
         (
@@ -45,17 +45,18 @@ unsafe fn rank1<T: Scalar>(
         )
     };
     let (x, y) = (x.ptr().cast_const(), y.ptr().cast_const());
-    compute(
+    compute!(
         who.entry,
         [m, n, 0],
         // SAFETY: the same.
         |ctx| unsafe { device::level2::ger(ctx, [m, n], (alpha, x, y), (a, lda)) },
         // SAFETY: the same.
-        || unsafe { level2::ger(m, n, alpha, x, y, a, lda) },
+        unsafe { level2::ger(m, n, alpha, x, y, a, lda) },
     );
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn geru<T: Scalar>(
     who: Caller,
     m: Int,
@@ -72,6 +73,7 @@ pub unsafe fn geru<T: Scalar>(
     unsafe { rank1(who, false, m, n, alpha, (x, incx), (y, incy), a, lda) }
 }
 
+#[inline(always)]
 pub unsafe fn gerc<T: Scalar>(
     who: Caller,
     m: Int,
@@ -89,13 +91,13 @@ pub unsafe fn gerc<T: Scalar>(
 }
 
 #[inline(always)]
-unsafe fn update<T: Scalar>(
+unsafe fn update<T: Scalar, const N: usize>(
     who: Caller,
     uplo: Chosen<Uplo>,
     n: Int,
     alpha: T::Real,
     (x, incx): (*const T, Int),
-    own: &[(Int, bool)],
+    own: [(Int, bool); N],
     format: Format,
     a: *mut T,
 ) -> Option<()> {
@@ -103,7 +105,7 @@ unsafe fn update<T: Scalar>(
     if who.row {
         uplo = uplo.flip();
     }
-    who.check(&[(2, n >= 0), (5, incx != 0)])?;
+    who.check([(2, n >= 0), (5, incx != 0)])?;
     who.check(own)?;
     let alpha = T::real(alpha);
     if n == 0 || alpha.is_zero() {
@@ -114,17 +116,18 @@ unsafe fn update<T: Scalar>(
     // SAFETY: the arguments were checked, the rest is the caller's promise.
     let x = unsafe { Dense::conj(n, x, incx, T::COMPLEX && who.row) };
     let x = x.ptr().cast_const();
-    compute(
+    compute!(
         who.entry,
         [n, n, 0],
         // SAFETY: the same.
         |ctx| unsafe { device::level2::update(ctx, (alpha, x, None), triangle) },
         // SAFETY: the same.
-        || unsafe { level2::syr(T::COMPLEX, alpha, x, triangle) },
+        unsafe { level2::syr(T::COMPLEX, alpha, x, &triangle) },
     );
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn syr<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -144,13 +147,14 @@ pub unsafe fn syr<T: Scalar>(
             n,
             alpha,
             (x, incx),
-            &own,
+            own,
             Format::Full(lda as usize),
             a,
         )
     }
 }
 
+#[inline(always)]
 pub unsafe fn spr<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -161,18 +165,18 @@ pub unsafe fn spr<T: Scalar>(
     ap: *mut T,
 ) -> Option<()> {
     // SAFETY: the caller's promise.
-    unsafe { update(who, uplo, n, alpha, (x, incx), &[], Format::Packed, ap) }
+    unsafe { update(who, uplo, n, alpha, (x, incx), [], Format::Packed, ap) }
 }
 
 #[inline(always)]
-unsafe fn update2<T: Scalar>(
+unsafe fn update2<T: Scalar, const N: usize>(
     who: Caller,
     uplo: Chosen<Uplo>,
     n: Int,
     alpha: T,
     mut x: (*const T, Int),
     mut y: (*const T, Int),
-    own: &[(Int, bool)],
+    own: [(Int, bool); N],
     format: Format,
     a: *mut T,
 ) -> Option<()> {
@@ -184,7 +188,7 @@ unsafe fn update2<T: Scalar>(
     if conj {
         swap(&mut x, &mut y);
     }
-    who.check(&[(2, n >= 0), (5, x.1 != 0), (7, y.1 != 0)])?;
+    who.check([(2, n >= 0), (5, x.1 != 0), (7, y.1 != 0)])?;
     who.check(own)?;
     if n == 0 || alpha.is_zero() {
         return Some(());
@@ -192,19 +196,25 @@ unsafe fn update2<T: Scalar>(
     let n = n as usize;
     let triangle = Triangle { n, uplo, format, a };
     // SAFETY: the arguments were checked, the rest is the caller's promise.
-    let [x, y] = [x, y].map(|(x, incx)| unsafe { Dense::conj(n, x, incx, conj) });
+    let (x, y) = unsafe {
+        (
+            Dense::conj(n, x.0, x.1, conj),
+            Dense::conj(n, y.0, y.1, conj),
+        )
+    };
     let (x, y) = (x.ptr().cast_const(), y.ptr().cast_const());
-    compute(
+    compute!(
         who.entry,
         [n, n, 0],
         // SAFETY: the same.
         |ctx| unsafe { device::level2::update(ctx, (alpha, x, Some(y)), triangle) },
         // SAFETY: the same.
-        || unsafe { level2::syr2(T::COMPLEX, alpha, x, y, triangle) },
+        unsafe { level2::syr2(T::COMPLEX, alpha, x, y, &triangle) },
     );
     Some(())
 }
 
+#[inline(always)]
 pub unsafe fn syr2<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -227,13 +237,14 @@ pub unsafe fn syr2<T: Scalar>(
             alpha,
             (x, incx),
             (y, incy),
-            &own,
+            own,
             Format::Full(lda as usize),
             a,
         )
     }
 }
 
+#[inline(always)]
 pub unsafe fn spr2<T: Scalar>(
     who: Caller,
     uplo: Chosen<Uplo>,
@@ -254,7 +265,7 @@ pub unsafe fn spr2<T: Scalar>(
             alpha,
             (x, incx),
             (y, incy),
-            &[],
+            [],
             Format::Packed,
             ap,
         )

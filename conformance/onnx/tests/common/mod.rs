@@ -8,6 +8,7 @@ use suanzi_onnx::proto::{Graph, Model, Node, Opset, Tensor, ValueInfo};
 pub fn addition() -> Model {
     let named = |name: &&str| ValueInfo {
         name: (*name).into(),
+        ..ValueInfo::default()
     };
     Model {
         graph: Some(Graph {
@@ -25,6 +26,7 @@ pub fn addition() -> Model {
             domain: String::new(),
             version: 14,
         }],
+        ..Model::default()
     }
 }
 

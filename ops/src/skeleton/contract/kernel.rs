@@ -1,5 +1,7 @@
 //! The kernel of a contraction: a tile of sums in variables, steps along k, the epilogue.
 
+mod panels;
+
 use super::super::access::{self, Declared, Inner, Positions, Reader, Scalars, Walk};
 use super::super::graph::Source;
 use super::tiles::{Stage, Tiles};
@@ -90,12 +92,12 @@ pub fn build(
         rest,
     };
     match tiles.stage {
-        Stage::Panels { unroll } => body.run(&mut k, |k, spot| body.panels(k, spot, unroll)),
+        Stage::Panels { unroll } => panels::blocks(&body, &mut k, unroll),
         Stage::Shared { kc, .. } => {
             let [pa, pb] = tiles.pitches();
             let a = k.shared("stage_a", shape.kind, kc * pa);
             let b = k.shared("stage_b", shape.kind, kc * pb);
-            body.run(&mut k, |k, spot| body.staged(k, spot, kc, [a, b]));
+            body.tile(&mut k, |k, spot| body.staged(k, spot, kc, [a, b]));
         }
     }
     k.finish()
@@ -160,25 +162,25 @@ impl Body<'_> {
         self.x.int(b, value.into())
     }
 
-    /// The tiles of this group, one after the other.
-    fn run(&self, b: &mut Builder, tile: impl Fn(&mut Builder, &Spot)) {
-        let x = &self.x;
-        let group = x.group(b);
-        let first = b.mul(group, self.p("run"));
+    /// The tile of a group whose items share their operands.
+    fn tile(&self, b: &mut Builder, steps: impl Fn(&mut Builder, &Spot)) {
+        let task = self.x.group(b);
         // The grid may have some groups too many.
-        let first = x.min(b, first, self.p("tasks"));
-        let past = b.add(first, self.p("run"));
-        let past = x.min(b, past, self.p("tasks"));
-        let one = self.int(b, 1);
-        let zero = b.int(self.shape.kind.x(self.tiles.lanes), 0);
-        b.for_(first, past, one, false, |b, task| {
+        let there = b.bin(BinOp::Lt, task, self.p("tasks"));
+        b.if_(there, |b| {
             let spot = self.spot(b, task);
-            for &sum in self.sums.iter().flatten() {
-                b.set(sum, zero);
-            }
-            tile(b, &spot);
+            self.begin(b);
+            steps(b, &spot);
             self.finish(b, &spot);
         });
+    }
+
+    /// Every sum is zero.
+    fn begin(&self, b: &mut Builder) {
+        let zero = b.int(self.shape.kind.x(self.tiles.lanes), 0);
+        for &sum in self.sums.iter().flatten() {
+            b.set(sum, zero);
+        }
     }
 
     /// Tiles go down blocks of rows that stay in cache, from one panel of columns to the next.
@@ -195,23 +197,16 @@ impl Body<'_> {
         let (column, row) = x.div_rem(b, within, height);
         let row = b.add(top, row);
         let batch = x.unravel(b, p, "batch", self.shape.axes[0], batch);
-        let item = match self.tiles.items() {
-            1 => [self.int(b, 0), self.int(b, 0)],
-            _ => {
-                let local = x.builtin(b, Builtin::LocalId(0));
-                let width = self.int(b, self.tiles.group[1]);
-                let (i, j) = x.div_rem(b, local, width);
-                [i, j]
-            }
-        };
+        let local = x.builtin(b, Builtin::LocalId(0));
+        let width = self.int(b, self.tiles.group[1]);
+        let (i, j) = x.div_rem(b, local, width);
         let (rows, columns) = (self.tiles.rows(), self.tiles.columns());
         let (rows, columns) = (self.int(b, rows), self.int(b, columns));
-        let across = b.add(column, self.p("tile"));
         Spot {
             batch,
             tile: [row, column],
-            item,
-            first: [b.mul(row, rows), b.mul(across, columns)],
+            item: [i, j],
+            first: [b.mul(row, rows), b.mul(column, columns)],
         }
     }
 
@@ -230,131 +225,6 @@ impl Body<'_> {
                 b.set(sum, after);
             }
         }
-    }
-
-    /// Steps over panels of B and the rows of A, panels or not.
-    fn panels(&self, b: &mut Builder, spot: &Spot, unroll: u32) {
-        let (x, tiles) = (&self.x, self.tiles);
-        let place = self.a.reader.place(0).expect("A is memory");
-        let base = self.a.bases(b, x, &spot.batch);
-        let rows: Vec<Value> = if self.shape.panels[0] {
-            let panel = x.step(b, base[0], spot.tile[0], self.a.params.get("row", 0, 0));
-            (0..tiles.mr)
-                .map(|i| {
-                    let i = self.int(b, i);
-                    b.add(panel, i)
-                })
-                .collect()
-        } else {
-            let one = self.int(b, 1);
-            let last = b.sub(self.length(0), one);
-            (0..tiles.mr)
-                .map(|i| {
-                    let i = self.int(b, i);
-                    let row = b.add(spot.first[0], i);
-                    let row = x.min(b, row, last);
-                    let coords = x.unravel(b, &self.params, "m", self.shape.axes[1], row);
-                    self.a.moved(b, x, "row", &base, &coords)[0]
-                })
-                .collect()
-        };
-        let of_b = self.b.bases(b, x, &spot.batch)[0];
-        let panel = match self.shape.panels[1] {
-            true => x.step(b, of_b, spot.tile[1], self.b.params.get("row", 0, 0)),
-            false => b.add(of_b, spot.first[1]),
-        };
-        let inner = self.shape.axes[2] - 1;
-        let length = self.params.get("k", inner, 0);
-        let stride = self.a.params.get("col", 0, inner);
-        let some =
-            |b: &mut Builder, from: Value, to: Value, by: u32, rows: &[Value], of_b: Value| {
-                let by_value = self.int(b, by);
-                b.for_(from, to, by_value, false, |b, k| {
-                    for ahead in 0..by {
-                        let ahead = self.int(b, ahead);
-                        let k = b.add(k, ahead);
-                        self.panel_step(b, place, rows, stride, of_b, k);
-                    }
-                });
-            };
-        self.outer_k(b, 0, &rows, panel, &|b, rows, of_b| {
-            let zero = self.int(b, 0);
-            if unroll == 1 {
-                return some(b, zero, length, 1, rows, of_b);
-            }
-            let by = self.int(b, unroll);
-            let (whole, _) = x.div_rem(b, length, by);
-            let whole = b.mul(whole, by);
-            some(b, zero, whole, unroll, rows, of_b);
-            some(b, whole, length, 1, rows, of_b);
-        });
-    }
-
-    /// Loops over all axes of k but the last one, with the rows of A and the panel of B moved.
-    fn outer_k(
-        &self,
-        b: &mut Builder,
-        axis: usize,
-        rows: &[Value],
-        of_b: Value,
-        inner: &dyn Fn(&mut Builder, &[Value], Value),
-    ) {
-        if axis + 1 == self.shape.axes[2] {
-            return inner(b, rows, of_b);
-        }
-        let width = self.tiles.columns();
-        let behind = (axis + 1..self.shape.axes[2]).fold(self.int(b, width), |all, axis| {
-            b.mul(all, self.params.get("k", axis, 0))
-        });
-        let (zero, one) = (self.int(b, 0), self.int(b, 1));
-        let stride = self.a.params.get("col", 0, axis);
-        b.for_(zero, self.params.get("k", axis, 0), one, false, |b, k| {
-            let step = b.mul(k, stride);
-            let rows: Vec<Value> = rows.iter().map(|&r| b.add(r, step)).collect();
-            let of_b = self.x.step(b, of_b, k, behind);
-            self.outer_k(b, axis + 1, &rows, of_b, inner);
-        });
-    }
-
-    fn panel_step(
-        &self,
-        b: &mut Builder,
-        place: Place,
-        rows: &[Value],
-        stride: Value,
-        of_b: Value,
-        k: Value,
-    ) {
-        let tiles = self.tiles;
-        let along = if self.shape.panels[0] {
-            let height = self.int(b, tiles.mr);
-            b.mul(k, height)
-        } else if self.shape.dense {
-            k
-        } else {
-            b.mul(k, stride)
-        };
-        let rows: Vec<Value> = rows
-            .iter()
-            .map(|&row| {
-                let at = b.add(row, along);
-                b.load(place, at, 1, true)
-            })
-            .collect();
-        let width = match self.shape.panels[1] {
-            true => self.int(b, tiles.columns()),
-            false => self.b.params.get("row", 0, 0),
-        };
-        let at = self.x.step(b, of_b, k, width);
-        let panel = self.b.reader.place(0).expect("B is memory");
-        let columns: Vec<Value> = (0..tiles.nr)
-            .map(|j| {
-                let j = self.int(b, j * u32::from(tiles.lanes));
-                let at = b.add(at, j);
-                b.load(panel, at, tiles.lanes, self.shape.panels[1])
-            })
-            .collect();
-        self.step(b, &rows, &columns);
     }
 
     /// Steps over blocks that the group stages in shared memory.

@@ -45,8 +45,18 @@ pub enum Stage {
 const GPU: [([u32; 2], u32, u32, u32); 3] =
     [([16, 16], 8, 2, 8), ([16, 16], 4, 1, 16), ([8, 8], 4, 1, 8)];
 
-/// Rows of C for which a CPU reads B where it lies: a panel would be used a few times only.
-const FEW: usize = 768;
+/// Row tiles for which a CPU reads B where it lies: a panel would be used a few times only.
+const FEW: usize = 2;
+
+/// Steps along k that a CPU's item does with one tile before the next: a panel of so many stays in the
+/// first-level cache.
+pub const DEPTH: u32 = 256;
+
+/// Rows, and columns, of the block of tiles of a CPU's item.
+const BLOCK: u32 = 96;
+
+/// Blocks that each unit should have, so that all have the same to do.
+const BLOCKS_OF_A_UNIT: u64 = 8;
 
 impl Tiles {
     /// For a machine, the kind that sums are held in, and the lengths of m and n.
@@ -54,13 +64,15 @@ impl Tiles {
         let pow2 = |n: usize, most: usize| n.next_power_of_two().min(most) as u32;
         match machine.kind {
             DeviceKind::Cpu => {
-                let lanes = pow2(n, 64 / kind.bytes().max(4));
+                let lanes = pow2(n, machine.vector_bytes as usize / kind.bytes().max(4));
+                // Held in registers, with two vectors of each: there are 32 of the widest, else 16.
+                let rows = if machine.vector_bytes < 64 { 6 } else { 12 };
                 Tiles {
                     group: [1, 1],
-                    mr: if m >= CPU_ROWS {
-                        CPU_ROWS as u32
+                    mr: if m >= rows {
+                        rows as u32
                     } else {
-                        pow2(m, 8)
+                        pow2(m, rows / 3 * 2)
                     },
                     nr: if n > lanes as usize { 2 } else { 1 },
                     lanes: lanes as u8,
@@ -128,6 +140,14 @@ impl Tiles {
         self.group[1] * self.nr * u32::from(self.lanes)
     }
 
+    /// Steps along k that are done with a tile before anything else is.
+    pub fn steps(&self) -> u32 {
+        match self.stage {
+            Stage::Panels { .. } => DEPTH,
+            Stage::Shared { kc, .. } => kc,
+        }
+    }
+
     /// Elements of shared memory from one step along k to the next, of A and of B.
     pub fn pitches(&self) -> [u32; 2] {
         match self.stage {
@@ -149,20 +169,39 @@ impl Tiles {
     /// Row tiles that are done with one panel of B before the next one, so that it is read from a
     /// near cache.
     pub fn rows_kept(&self) -> u64 {
-        match self.stage {
-            Stage::Panels { .. } => 64,
-            Stage::Shared { .. } => 8,
+        8
+    }
+
+    /// The most tiles of a CPU's block, down and across.
+    pub fn block(&self) -> [u32; 2] {
+        [self.rows(), self.columns()].map(|each| (BLOCK / each).max(1))
+    }
+
+    /// Tiles of a CPU's block, down and across: as large as may be, but enough blocks for all units, and
+    /// of much the same size.
+    pub(crate) fn blocks(&self, machine: Machine, batches: u64, tiles: [u64; 2]) -> [u64; 2] {
+        let mut most = self.block().map(u64::from);
+        let sizes = [self.rows(), self.columns()].map(u64::from);
+        let even = |most: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(tiles[i].div_ceil(most[i])));
+        loop {
+            let block = even(most);
+            let count: u64 = (0..2).map(|i| tiles[i].div_ceil(block[i])).product();
+            let wanted = BLOCKS_OF_A_UNIT * u64::from(machine.units);
+            if batches * count >= wanted || block == [1, 1] {
+                return block;
+            }
+            let [down, across] = [0, 1].map(|i| block[i] * sizes[i] * u64::from(block[i] > 1));
+            let longer = usize::from(across > down);
+            most[longer] = block[longer].div_ceil(2);
+            most[1 - longer] = block[1 - longer];
         }
     }
 
-    /// Whether these rows are too few to make panels of B worth while.
-    pub fn few(&self, m: usize) -> bool {
-        m <= FEW
+    /// Rows of C that are too few to make panels of B worth while.
+    pub fn few(&self) -> usize {
+        FEW * self.rows() as usize
     }
 }
-
-/// Rows that a CPU's item holds in registers, with two vectors of each.
-const CPU_ROWS: usize = 12;
 
 #[cfg(test)]
 mod tests {

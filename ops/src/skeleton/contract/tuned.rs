@@ -14,15 +14,51 @@ const SIDES: [(usize, char); 3] = [(32, 's'), (256, 'm'), (usize::MAX, 'l')];
 /// Rows whose length is a multiple of this are aligned.
 const ALIGNED: usize = 16;
 
-/// What a winner is for: the kind of the sums, small, middling or large m and n, and whether rows of C
-/// are aligned: `contract f32 ls aligned`.
-pub fn key(kind: Scalar, m: usize, n: usize) -> String {
-    let side = |d: usize| SIDES.iter().find(|s| d <= s.0).map_or('l', |s| s.1);
-    let aligned = match n.is_multiple_of(ALIGNED) {
-        true => "aligned",
-        false => "unaligned",
-    };
-    format!("contract {kind} {}{} {aligned}", side(m), side(n))
+/// What a winner is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Of the sums.
+    pub kind: Scalar,
+    /// Of m and n.
+    sides: [char; 2],
+    /// Whether rows of C are.
+    aligned: bool,
+}
+
+impl Class {
+    /// The class of a shape.
+    pub fn of(kind: Scalar, m: usize, n: usize) -> Class {
+        let side = |d: usize| SIDES.iter().find(|s| d <= s.0).map_or('l', |s| s.1);
+        Class {
+            kind,
+            sides: [side(m), side(n)],
+            aligned: n.is_multiple_of(ALIGNED),
+        }
+    }
+
+    /// Every class.
+    pub fn all() -> impl Iterator<Item = Class> {
+        let sides = SIDES
+            .iter()
+            .flat_map(|m| SIDES.iter().map(|n| [m.1, n.1]))
+            .flat_map(|sides| [(sides, true), (sides, false)]);
+        Scalar::ALL.into_iter().flat_map(move |kind| {
+            sides.clone().map(move |(sides, aligned)| Class {
+                kind,
+                sides,
+                aligned,
+            })
+        })
+    }
+}
+
+/// `contract f32 ls aligned`: the kind of the sums, small, middling or large m and n, and whether rows of C are aligned.
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [m, n] = self.sides;
+        let aligned = if self.aligned { "aligned" } else { "unaligned" };
+        write!(f, "contract {} {m}{n} {aligned}", self.kind)
+    }
 }
 
 impl Tiles {
@@ -31,21 +67,26 @@ impl Tiles {
     pub fn tuned(ctx: &Context, key: &str, m: usize, n: usize) -> Option<(Tiles, String)> {
         let text = ctx.tuned().best(key)?;
         let tiles: Tiles = text.parse().ok()?;
-        let rows = tiles.rows() as usize <= m.next_power_of_two();
-        let columns = tiles.columns() as usize <= n.next_power_of_two();
-        (rows && columns).then_some((tiles, text))
+        tiles.within(m, n).then_some((tiles, text))
+    }
+
+    /// Whether they are not larger than a shape, or not by much.
+    pub(super) fn within(&self, m: usize, n: usize) -> bool {
+        let rows = self.rows() as usize <= m.next_power_of_two();
+        rows && self.columns() as usize <= n.next_power_of_two()
     }
 
     /// Everything that may be worth trying on a machine.
     pub(crate) fn candidates(machine: Machine, kind: Scalar) -> Vec<Tiles> {
         let mut all = vec![];
-        let widest = 64 / kind.bytes().max(4) as u32;
+        // Of a register.
+        let own = machine.vector_bytes / kind.bytes().max(4) as u32;
         match machine.kind {
             DeviceKind::Cpu => {
-                for lanes in [widest / 4, widest / 2, widest] {
+                for lanes in [own / 2, own, 2 * own] {
                     for (mr, nr) in (1..=16).flat_map(|mr| (1..=4).map(move |nr| (mr, nr))) {
-                        // As many sums as there may be registers.
-                        if mr * nr <= 32 {
+                        // As many sums as there may be registers: two registers may be a vector.
+                        if mr * nr <= 32 / lanes.div_ceil(own) {
                             all.extend([1, 2, 4].map(|unroll| Tiles {
                                 group: [1, 1],
                                 mr,
@@ -164,7 +205,7 @@ mod tests {
 
     #[test]
     fn shapes_of_a_class_share_their_tiles() {
-        let key = |m, n| key(Scalar::F32, m, n);
+        let key = |m, n| Class::of(Scalar::F32, m, n).to_string();
         assert_eq!(key(1024, 32), "contract f32 ls aligned");
         assert_eq!(key(33, 257), "contract f32 ml unaligned");
         assert_eq!(key(5000, 16), key(257, 32));

@@ -1,15 +1,12 @@
-//! Rows of levels 1 and 2. Vectors are matrices of one column; results that are numbers go into a matrix of
-//! one element, the last operand.
+//! Rows of level 2. Vectors are matrices of one column.
 
 use super::{Example, FLOATS, Given, SINGLE_DOUBLE, routines};
-use crate::matrix::{Diag, Form, Matrix, Operand};
-use crate::reference::{Dense, Entry, ZERO, sum};
-use crate::{Result, level1, level2};
+use crate::matrix::{Diag, Form, Operand};
+use crate::reference::{Dense, Term, ZERO, sum};
+use crate::{Result, level2};
 use num_complex::Complex64;
-use suanzi_codegen::ir::CastMode;
 use suanzi_ops::table::call::{Array, Call};
 use suanzi_ops::table::{Kind, Limit, Row};
-use suanzi_ops::{Num, Tensor, ops};
 
 routines! {
     "blas_gemv", "y = alpha · A · x + beta · y.", FLOATS, GEMV,
@@ -90,80 +87,24 @@ routines! {
             (g.alpha, g.dense(0), g.dense(1).h()),
             (g.alpha.conj(), g.dense(1), g.dense(0).h()),
         ]);
-    "blas_scal", "x = alpha · x.", FLOATS, &[
-            "9x1@alpha=-2", "70x1@alpha=0.5,x=moderate,order=b", "9x1@alpha=0", "0x1@alpha=3",
-            "9x1x2@alpha=2;-1,x=moderate,order=w", "2x9x1@alpha=3,x=moderate",
-        ],
-        |x, _| level1::scal(x.alpha, &x.vector(0)?),
-        |g: &Given| {
-            g.product(g.dense(0), g.dense(0).like(1, 1, |_, _, _| one()), None)
-        };
-    "blas_axpby", "y = alpha · x + beta · y.", FLOATS, &[
-            "9x1@T:9x1:moderate,alpha=-2,beta=1,x=moderate",
-            "70x1@T:70x1:moderate,alpha=1,beta=-1,x=moderate,order=bw",
-            "9x1@T:9x1,alpha=2,beta=0,x=moderate",
-            "9x1@T:9x1:moderate,alpha=0,beta=0.5",
-            "9x1x2@T:9x1x2:moderate,alpha=2;-1,beta=1;1,x=moderate,order=wb",
-            "9x1x2@T:9x1x2:moderate,alpha=2,beta=-1,x=moderate",
-            "2x9x1@T:2x9x1:moderate,alpha=3,beta=1,x=moderate",
-            "9x1@T:8x1,alpha=3",
-        ],
-        |x, _| level1::axpby(x.alpha, &x.vector(0)?, x.beta, &x.vector(1)?),
-        |g: &Given| g.product(g.dense(0), g.dense(0).like(1, 1, |_, _, _| one()), None);
-    "blas_dot", "Σ x · y.", FLOATS, DOT,
-        |x, c| number(level1::dot(&x.vector(0)?, &x.vector(1)?)?, c),
-        |g: &Given| g.product(g.dense(0).t(), g.dense(1), None);
-    "blas_dotc", "Σ conj(x) · y.", SINGLE_DOUBLE, DOT,
-        |x, c| number(level1::dotc(&x.vector(0)?, &x.vector(1)?)?, c),
-        |g: &Given| g.product(g.dense(0).h(), g.dense(1), None);
-    "blas_nrm2", "√Σ|x|².", FLOATS, NUMBER,
-        |x, c| number(level1::nrm2(&x.vector(0)?)?, c),
-        |g: &Given| g.number(|xs| {
-            let most = xs.iter().fold(0f64, |m, x| m.max(x.abs()));
-            let sum: f64 = xs.iter().map(|x| (x / most).powi(2)).sum();
-            if most > 0.0 { most * sum.sqrt() } else { 0.0 }
-        });
-    "blas_asum", "Σ |re x| + |im x|.", FLOATS, NUMBER,
-        |x, c| number(level1::asum(&x.vector(0)?)?, c),
-        |g: &Given| g.number(|xs| xs.iter().map(|x| x.abs()).sum());
-    "blas_iamax", "The first position of the largest.", SINGLE_DOUBLE, NUMBER,
-        |x, c| number(level1::iamax(&x.vector(0)?)?, c),
-        |g: &Given| {
-            let pairs = if g.dense(0).is_complex() { 2 } else { 1 };
-            g.number(|xs| {
-                let sizes = xs.chunks(pairs).map(|p| p.iter().map(|x| x.abs()).sum::<f64>());
-                let best = sizes.enumerate().fold((0, -1.0), |b, (i, s)| if s > b.1 { (i, s) } else { b });
-                best.0 as f64
-            })
-        };
-    "blas_rot", "x, y = c · x + s · y, c · y - conj(s) · x.", SINGLE_DOUBLE, &[
-            "9x1@T:9x1:moderate,T:9x2,alpha=0.75,beta=-2,x=moderate",
-            "70x1x2@T:70x1x2:moderate,T:70x2x2,alpha=0.5,beta=1;-1,x=moderate,order=bw",
-            "2x9x1@T:2x9x1:moderate,T:2x9x2,alpha=0.75,beta=-2,x=moderate",
-            "9x1@T:8x1,T:9x2",
-        ],
-        |x, xy| {
-            level1::rot(&x.vector(0)?, &x.vector(1)?, x.alpha.re, x.beta)?;
-            both(x, xy)
-        },
-        |g: &Given| {
-            let c = Complex64::from(g.alpha.re);
-            g.pair([[c, g.beta], [-g.beta.conj(), c]])
-        };
-    "blas_rotm", "x, y = alpha · x - 2 · y, 3 · x + beta · y.", SINGLE_DOUBLE, &[
-            "9x1@T:9x1:moderate,T:9x2,alpha=0.75,beta=-2,x=moderate",
-            "70x1@T:70x1:moderate,T:70x2,alpha=0.5,beta=1,x=moderate,order=bw",
-            "9x1@T:8x1,T:9x2",
-        ],
-        |x, xy| {
-            level1::rotm(&x.vector(0)?, &x.vector(1)?, [[x.alpha.re, -2.0], [3.0, x.beta.re]])?;
-            both(x, xy)
-        },
-        |g: &Given| g.pair([[g.alpha, Complex64::from(-2.0)], [Complex64::from(3.0), g.beta]]);
-}
-
-fn one() -> Entry {
-    Entry::of(1.0, 0.0)
+    "blas_spr", "A = alpha · x · xᵀ + A, packed.", SINGLE_DOUBLE, SPR,
+        |x, a| level2::spr(x.uplo, x.alpha, &x.vector(0)?, &a.first_column()?),
+        |g: &Given| updated(g, &[(g.alpha, g.dense(0), g.dense(0).t())], false);
+    "blas_hpr", "A = alpha · x · xᴴ + A, packed, its diagonal real.", SINGLE_DOUBLE, SPR,
+        |x, a| level2::hpr(x.uplo, x.alpha.re, &x.vector(0)?, &a.first_column()?),
+        |g: &Given| updated(g, &[(Complex64::from(g.alpha.re), g.dense(0), g.dense(0).h())], true);
+    "blas_spr2", "A = alpha · (x · yᵀ + y · xᵀ) + A, packed.", SINGLE_DOUBLE, SPR2,
+        |x, a| level2::spr2(x.uplo, x.alpha, &x.vector(0)?, &x.vector(1)?, &a.first_column()?),
+        |g: &Given| updated(g, &[
+            (g.alpha, g.dense(0), g.dense(1).t()),
+            (g.alpha, g.dense(1), g.dense(0).t()),
+        ], false);
+    "blas_hpr2", "A = alpha · x · yᴴ + conj(alpha) · y · xᴴ + A, packed, its diagonal real.", SINGLE_DOUBLE, SPR2,
+        |x, a| level2::hpr2(x.uplo, x.alpha, &x.vector(0)?, &x.vector(1)?, &a.first_column()?),
+        |g: &Given| updated(g, &[
+            (g.alpha, g.dense(0), g.dense(1).h()),
+            (g.alpha.conj(), g.dense(1), g.dense(0).h()),
+        ], true);
 }
 
 const GEMV: &[&str] = &[
@@ -253,20 +194,25 @@ const SYR2: &[&str] = &[
     "7x1x2@T:7x1x2:moderate,T:7x7x2:moderate,alpha=0.5;-1,beta=1,uplo=u,x=moderate",
 ];
 
-const DOT: &[&str] = &[
-    "9x1@T:9x1:moderate,T:1x1,x=moderate",
-    "1000x1@T:1000x1:moderate,T:1x1,x=moderate,order=bw",
-    "9x1x2@T:9x1x2:moderate,T:1x1x2,x=moderate",
-    "100x1x2@T:100x1x2:moderate,T:1x1x2,x=moderate,order=wb",
-    "2x9x1@T:2x9x1:moderate,T:2x1x1,x=moderate",
-    "9x1@T:8x1,T:1x1",
+const SPR: &[&str] = &[
+    "7x1@T:28x1:moderate,alpha=0.5,uplo=l,x=moderate",
+    "33x1@T:561x1:moderate,alpha=-1,uplo=u,x=moderate,order=bw",
+    "200x1@T:20100x1:moderate,alpha=-1,uplo=l,x=moderate,order=rb",
+    "7x1@T:28x1:moderate,alpha=2,uplo=u,x=moderate,order=zr",
+    "7x1x2@T:28x1x2:moderate,alpha=0.5,uplo=u,x=moderate",
+    "9x1x2@T:45x1x2:moderate,alpha=0.5;1,uplo=l,x=moderate,order=wb",
+    "2x7x1@T:2x30x1:moderate,alpha=3,uplo=l,x=moderate",
+    "7x1@T:28x1,alpha=0,uplo=l",
+    "7x1@T:27x1,alpha=1,uplo=l",
 ];
 
-const NUMBER: &[&str] = &[
-    "9x1@T:1x1,x=moderate",
-    "1000x1@T:1x1,x=moderate,order=b",
-    "9x1x2@T:1x1x2,x=moderate",
-    "100x1x2@T:1x1x2,x=moderate,order=w",
+const SPR2: &[&str] = &[
+    "7x1@T:7x1:moderate,T:28x1:moderate,alpha=0.5,uplo=l,x=moderate",
+    "33x1@T:33x1:moderate,T:561x1:moderate,alpha=-1,uplo=u,x=moderate,order=bww",
+    "7x1x2@T:7x1x2:moderate,T:28x1x2:moderate,alpha=0.5;-1,uplo=u,x=moderate",
+    "9x1x2@T:9x1x2:moderate,T:45x1x2:moderate,alpha=1;1,uplo=l,x=moderate,order=zbr",
+    "2x7x1@T:2x7x1:moderate,T:2x28x1:moderate,alpha=3,uplo=u,x=moderate",
+    "7x1@T:6x1,T:28x1,alpha=1,uplo=l",
 ];
 
 fn band(x: &Example<'_>) -> Result<Operand> {
@@ -305,8 +251,11 @@ fn band_of(g: &Given<'_>) -> Option<Dense> {
 }
 
 fn packed_of(g: &Given<'_>) -> Option<Dense> {
-    let n = g.attrs.int("m", 0) as usize;
-    let stored = g.dense(0);
+    unpacked(g, &g.dense(0), g.attrs.int("m", 0) as usize)
+}
+
+/// The triangle that is packed in a column.
+fn unpacked(g: &Given<'_>, stored: &Dense, n: usize) -> Option<Dense> {
     let lower = g.uplo == crate::Uplo::Lower;
     (stored.m() >= n * (n + 1) / 2).then_some(())?;
     Some(stored.like(n, n, |b, i, j| match (lower, i >= j, i <= j) {
@@ -316,60 +265,23 @@ fn packed_of(g: &Given<'_>) -> Option<Dense> {
     }))
 }
 
-/// The first two operands, vectors, as the columns of a matrix.
-fn both(x: &Example<'_>, xy: &Matrix) -> Result<()> {
-    let vectors = [x.vector(0)?, x.vector(1)?].map(|v| v.tensor().clone());
-    let columns = xy.nb() as i64 + 1;
-    ops::stack(&vectors, columns)?.expr().eval_into(xy.tensor())
-}
-
-/// A number into a matrix of one element; a real one into the first of two parts.
-fn number(result: Tensor, c: &Matrix) -> Result<()> {
-    let value = result.expr().cast(c.dtype(), CastMode::Saturate).eval()?;
-    let parts = result.numel() * usize::from(c.is_complex()) < c.tensor().numel();
-    match c.is_complex() && parts {
-        false => value
-            .reshape(c.tensor().shape())?
-            .expr()
-            .eval_into(c.tensor()),
-        true => {
-            let shape = [&c.tensor().shape()[..c.nb() + 2], &[1]].concat();
-            let [re, im] = [0, 1].map(|i| c.tensor().slice(-1, i, i + 1, 1));
-            value.reshape(&shape)?.expr().eval_into(&re?)?;
-            let zero = Num::Float(0.0);
-            suanzi_ops::Expr::fill(value.context(), c.dtype(), &shape, zero).eval_into(&im?)
-        }
-    }
-}
-
-impl Given<'_> {
-    /// What two vectors become by a matrix of two by two, as columns.
-    fn pair(&self, h: [[Complex64; 2]; 2]) -> Option<Vec<Array>> {
-        let (x, y) = (self.dense(0), self.dense(1));
-        let as_column = |j| x.like(1, 2, |_, _, i| if i == j { one() } else { ZERO });
-        let c = self.dense(self.x.len() - 1);
-        let terms = [
-            (h[0][0], x.clone(), as_column(0)),
-            (h[0][1], y.clone(), as_column(0)),
-            (h[1][0], x.clone(), as_column(1)),
-            (h[1][1], y, as_column(1)),
-        ];
-        let none = (Complex64::ZERO, &c);
-        Some(vec![sum(&terms, none, None, false)?.array(self.x.last()?)])
-    }
-
-    /// A number from all parts of the first operand.
-    fn number(&self, of: impl Fn(&[f64]) -> f64) -> Option<Vec<Array>> {
-        let parts: Vec<f64> = self.x.first()?.values.iter().map(|x| x.float()).collect();
-        let like = self.x.last()?;
-        let mut out = Array::new(like.dtype, &like.shape, vec![]);
-        out.values = vec![Num::Float(of(&parts)), Num::Float(0.0)];
-        out.values.truncate(like.values.len());
-        out.scale = out
-            .values
-            .iter()
-            .map(|x| parts.len() as f64 * x.float())
-            .collect();
-        Some(vec![out])
-    }
+/// A packed triangle, the last operand, after products have been added to it.
+fn updated(g: &Given<'_>, terms: &[Term], hermitian: bool) -> Option<Vec<Array>> {
+    let packed = g.dense(g.x.len() - 1);
+    let n = g.dense(0).m();
+    let count = n * (n + 1) / 2;
+    let old = unpacked(g, &packed, n)?;
+    let new = match terms.iter().all(|t| t.0 == Complex64::ZERO) {
+        true => old,
+        false => sum(terms, (Complex64::ONE, &old), Some(g.uplo), hermitian)?,
+    };
+    let places: Vec<(usize, usize)> = match g.uplo {
+        crate::Uplo::Lower => (0..n).flat_map(|j| (j..n).map(move |i| (i, j))).collect(),
+        crate::Uplo::Upper => (0..n).flat_map(|j| (0..=j).map(move |i| (i, j))).collect(),
+    };
+    let result = packed.like(packed.m(), 1, |b, p, _| match p < count {
+        true => new.at(b, places[p].0, places[p].1),
+        false => packed.at(b, p, 0),
+    });
+    Some(vec![result.array(g.x.last()?)])
 }

@@ -1,0 +1,86 @@
+/* The C plugin, broken on purpose: -DBROKEN=... says how. Each way has to be reported as what it is, and
+ * `suanzi conform` has to finish. Kernels with `mul` in their name are the ones that suffer.
+ */
+#define suanzi_plugin_get sound_plugin
+#include "../c-plugin/plugin.c"
+#undef suanzi_plugin_get
+
+enum {
+    WRONG = 1,   /* results are wrong */
+    HANGS,       /* a launch does not return */
+    CRASHES,     /* a launch ends the process */
+    FAULTS,      /* a launch fails, with words */
+    LOSES,       /* the device is lost */
+    VERSION,     /* of another version of the ABI */
+    SMALL,       /* a table that is too small */
+    NO_FUNCTION, /* a function is missing */
+    NO_NAME,     /* a name that is none */
+    NOT_UTF8,    /* a device's name that is not text */
+    LIES,        /* caps that cannot be */
+    NO_DIALECT,  /* a dialect with a key that is not there */
+    NO_MEMORY,   /* memory that is none, without an error */
+    NO_STATUS,   /* a status that is none */
+    LOADS_NOT    /* loading ends the process */
+};
+
+const suanzi_plugin *suanzi_plugin_get(uint32_t abi);
+
+static int suffers(const suanzi_program *program) { return strstr(program->name, "mul") != NULL; }
+
+static suanzi_status bad_launch(suanzi_device *device, suanzi_program *program, const uint32_t groups[3],
+                                const void *args, size_t bytes)
+{
+    suanzi_status status = launch(device, program, groups, args, bytes);
+    if (!suffers(program)) return status;
+    switch (BROKEN) {
+    case WRONG:
+        /* The last argument of a map is the count, the one before the result. */
+        for (const suanzi_memory *m = args; (const char *)(m + 1) <= (const char *)args + bytes; m++)
+            if (*m > 1 << 20) *at(*m, 0) ^= 0x40;
+        return status;
+    case HANGS:
+        for (;;) sleep(60);
+    case CRASHES:
+        abort();
+    case FAULTS:
+        return fails(device, SUANZI_FAULT, "illegal address 0x1234");
+    case LOSES:
+        return fails(device, SUANZI_LOST, "it fell off the bus");
+    case NO_STATUS:
+        return 4711;
+    default:
+        return status;
+    }
+}
+
+static suanzi_status bad_caps(suanzi_device *device, suanzi_caps *out)
+{
+    suanzi_status status = caps(device, out);
+    if (BROKEN == NOT_UTF8) out->name = "\xff\xfe";
+    if (BROKEN == LIES) out->max_workgroup = 0;
+    if (BROKEN == NO_DIALECT) out->dialect = "base = 'cuda'\nbarier = 'wait'\n";
+    return status;
+}
+
+static suanzi_status bad_alloc(suanzi_device *device, uint64_t bytes, suanzi_memory *memory)
+{
+    if (BROKEN != NO_MEMORY) return mem_alloc(device, bytes, memory);
+    *memory = 0;
+    return SUANZI_OK;
+}
+
+const suanzi_plugin *suanzi_plugin_get(uint32_t abi)
+{
+    static suanzi_plugin broken;
+    broken = *sound_plugin(abi);
+    broken.name = "broken";
+    broken.launch = bad_launch;
+    broken.caps = bad_caps;
+    broken.mem_alloc = bad_alloc;
+    if (BROKEN == VERSION) broken.abi = 7;
+    if (BROKEN == SMALL) broken.size = 16;
+    if (BROKEN == NO_FUNCTION) broken.sync = NULL;
+    if (BROKEN == NO_NAME) broken.name = "Broken!";
+    if (BROKEN == LOADS_NOT) abort();
+    return &broken;
+}
