@@ -22,5 +22,6 @@ vendors! {
     moorethreads::MOORE_THREADS,
     metax::METAX,
     iluvatar::ILUVATAR,
+    denglin::DENGLIN,
     biren::BIREN,
 }
