@@ -269,10 +269,11 @@ pub fn run_part(args: &PartArgs) -> Result<ExitCode, Failure> {
                 }
             }
         }
+        // After each, so that an interrupted run is gone on with.
+        let lines: Vec<&str> = now.iter().map(String::as_str).collect();
+        fs::write(&args.accepted, lines.join("\n")).map_err(|e| fail(e.to_string()))?;
     }
     println!("accepted {accepted}\nknown {known}");
-    let lines: Vec<String> = now.into_iter().collect();
-    fs::write(&args.accepted, lines.join("\n")).map_err(|e| fail(e.to_string()))?;
     Ok(ExitCode::SUCCESS)
 }
 
