@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 use suanzi::backends::cudalike::Compiler;
 use suanzi::backends::cudalike::table::Vendor;
-use suanzi::backends::registry;
+use suanzi::backends::vendors;
 use suanzi::codegen::hash::stable_hash;
 
 /// The hidden subcommand that compiles a part.
@@ -220,7 +220,7 @@ fn check(args: &Args, vendor: &str, arch: &str, sources: &[&Source]) -> Result<b
 /// Compiles a part, and answers in lines.
 pub fn run_part(args: &PartArgs) -> Result<ExitCode, Failure> {
     let fail = |text: String| Failure { code: 1, text };
-    let vendor = registry::vendors().find(|v| v.name == args.vendor);
+    let vendor = vendors::ALL.iter().copied().find(|v| v.name == args.vendor);
     let vendor: &'static Vendor = vendor.ok_or_else(|| fail("no such vendor".into()))?;
     // The driver's own library has HIP's compiler; CUDA's is alone.
     let libraries: Vec<String> = match (vendor.setting("COMPILER"), &vendor.compiler) {
@@ -269,10 +269,11 @@ pub fn run_part(args: &PartArgs) -> Result<ExitCode, Failure> {
                 }
             }
         }
+        // After each, so that an interrupted run is gone on with.
+        let lines: Vec<&str> = now.iter().map(String::as_str).collect();
+        fs::write(&args.accepted, lines.join("\n")).map_err(|e| fail(e.to_string()))?;
     }
     println!("accepted {accepted}\nknown {known}");
-    let lines: Vec<String> = now.into_iter().collect();
-    fs::write(&args.accepted, lines.join("\n")).map_err(|e| fail(e.to_string()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use suanzi::backends::registry::{self, Found};
-use suanzi::backends::{Device, probe};
+use suanzi::backends::{Device, probe, vendors};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -98,7 +98,8 @@ impl Report {
         Report {
             devices: found.devices.iter().map(|d| Row::new(&**d)).collect(),
             absent: found.absent.iter().map(ToString::to_string).collect(),
-            vendors: registry::vendors()
+            vendors: vendors::ALL
+                .iter()
                 .map(|v| VendorRow {
                     name: v.name,
                     title: v.title,

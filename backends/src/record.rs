@@ -10,7 +10,7 @@ use crate::cpu;
 use crate::cudalike::{self, table::Vendor};
 use crate::device::{Arg, Compiled, Device, DeviceInfo, Memory, Program};
 use crate::error::{Error, Result};
-use crate::registry;
+use crate::vendors;
 use std::sync::Arc;
 use std::time::Duration;
 use suanzi_codegen::{Kernel, emit_c, legalise};
@@ -37,7 +37,7 @@ pub fn open(name: &str) -> Result<Option<Arc<dyn Device>>> {
             Err(_) => return Ok(None),
         },
     };
-    let Some(vendor) = registry::vendors().find(|v| v.name == vendor) else {
+    let Some(vendor) = vendors::ALL.iter().copied().find(|v| v.name == vendor) else {
         return Ok(None);
     };
     let interpreter = cpu::open()?;

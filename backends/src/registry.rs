@@ -1,8 +1,8 @@
 //! Which devices there are, and opening one by name.
 //!
-//! A backend is a row of [`BACKENDS`]. A name initialises its own backend only: looking for
-//! devices loads every driver, which takes time and may print. Names that no row has are those of
-//! plugins ([`crate::plugin`]).
+//! A backend is a row here, or a vendor of [`vendors::ALL`]. A name initialises its own backend only:
+//! looking for devices loads every driver, which takes time and may print. Names that no row has are
+//! those of plugins ([`crate::plugin`]).
 
 use crate::caps::DeviceKind;
 use crate::cudalike::table::Vendor;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 type Opened = Arc<dyn Device>;
 
 /// A backend, as the registry sees it.
+#[derive(Clone, Copy)]
 enum Backend {
     /// One with functions of its own.
     Own {
@@ -39,8 +40,8 @@ macro_rules! numbered {
     };
 }
 
-/// In the order of preference of [`open_default`].
-const BACKENDS: &[Backend] = &[
+/// Drivers of every vendor.
+const DRIVERS: [Backend; 2] = [
     Backend::Own {
         name: "opencl",
         enumerate: || Ok(shared(opencl::devices()?)),
@@ -51,12 +52,10 @@ const BACKENDS: &[Backend] = &[
         enumerate: vulkan::enumerate,
         open: numbered!(vulkan::open),
     },
-    Backend::CudaLike(&vendors::nvidia::NVIDIA),
-    Backend::CudaLike(&vendors::hygon::HYGON),
-    Backend::CudaLike(&vendors::moorethreads::MOORE_THREADS),
-    Backend::CudaLike(&vendors::metax::METAX),
-    Backend::CudaLike(&vendors::iluvatar::ILUVATAR),
-    Backend::CudaLike(&vendors::biren::BIREN),
+];
+
+/// What needs no driver.
+const BUILT_IN: [Backend; 3] = [
     Backend::Own {
         name: "cpu",
         enumerate: || Ok(vec![cpu::open()?]),
@@ -74,6 +73,12 @@ const BACKENDS: &[Backend] = &[
         open: record::open,
     },
 ];
+
+/// Every backend, in the order of preference of [`open_default`].
+fn backends() -> impl Iterator<Item = Backend> {
+    let vendors = vendors::ALL.iter().copied().map(Backend::CudaLike);
+    DRIVERS.into_iter().chain(vendors).chain(BUILT_IN)
+}
 
 impl Backend {
     fn name(&self) -> &'static str {
@@ -103,14 +108,6 @@ fn shared<D: Device + 'static>(devices: Vec<D>) -> Vec<Opened> {
     devices.into_iter().map(|d| Arc::new(d) as Opened).collect()
 }
 
-/// Every vendor of CUDA-like devices, in the registry's order.
-pub fn vendors() -> impl Iterator<Item = &'static Vendor> {
-    BACKENDS.iter().filter_map(|backend| match backend {
-        Backend::CudaLike(vendor) => Some(*vendor),
-        Backend::Own { .. } => None,
-    })
-}
-
 /// What [`discover`] found.
 pub struct Found {
     /// Every usable device.
@@ -125,7 +122,7 @@ pub fn discover() -> Found {
         devices: vec![],
         absent: vec![],
     };
-    for backend in BACKENDS {
+    for backend in backends() {
         match backend.enumerate() {
             Ok(devices) => found.devices.extend(devices),
             Err(error) => found.absent.push(error),
@@ -145,7 +142,7 @@ pub fn discover_plugins() -> Found {
 
 /// Whether a backend of this library has the name.
 pub(crate) fn is_built_in(name: &str) -> bool {
-    BACKENDS.iter().any(|b| b.name() == name)
+    backends().any(|b| b.name() == name)
 }
 
 /// Every usable device that is there: no simulated ones.
@@ -160,7 +157,7 @@ pub fn devices() -> Vec<Opened> {
 /// [`Error::UnknownDevice`] with the names that exist, or what the backend says.
 pub fn open(name: &str) -> Result<Opened> {
     let (backend, rest) = name.split_once(':').unwrap_or((name, "0"));
-    let device = match BACKENDS.iter().find(|b| b.name() == backend) {
+    let device = match backends().find(|b| b.name() == backend) {
         Some(row) => row.open(rest)?,
         None => plugin::open(backend, rest.parse().map_err(|_| unknown(name))?)?,
     };
@@ -177,7 +174,7 @@ pub fn open_default() -> Result<Opened> {
         Err(std::env::VarError::NotUnicode(name)) => return Err(unknown(&name.to_string_lossy())),
         _ => {}
     }
-    let built_in = BACKENDS.iter().filter_map(|b| b.enumerate().ok()).flatten();
+    let built_in = backends().filter_map(|b| b.enumerate().ok()).flatten();
     // Somebody named a plugin: it comes first.
     let gpu = (discover_plugins().devices.into_iter().chain(built_in))
         .find(|d| d.caps().kind == DeviceKind::Gpu && !d.caps().host);

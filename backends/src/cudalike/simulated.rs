@@ -6,7 +6,7 @@
 use super::CudaLike;
 use super::table::Vendor;
 use crate::error::{Error, Result};
-use crate::registry;
+use crate::vendors;
 use std::path::PathBuf;
 
 /// The backend's name.
@@ -25,7 +25,11 @@ pub fn devices() -> Result<Vec<CudaLike>> {
     let library = library()?;
     let mut devices = vec![];
     // A vendor whose names the library has not is none of its devices.
-    for vendor in registry::vendors().filter(|v| v.compiler.is_some()) {
+    for vendor in vendors::ALL
+        .iter()
+        .copied()
+        .filter(|v| v.compiler.is_some())
+    {
         devices.extend(of(vendor, &library).unwrap_or_default());
     }
     Ok(devices)
@@ -43,7 +47,7 @@ pub fn device(name: &str) -> Result<Option<CudaLike>> {
             Err(_) => return Ok(None),
         },
     };
-    let Some(vendor) = registry::vendors().find(|v| v.name == vendor) else {
+    let Some(vendor) = vendors::ALL.iter().copied().find(|v| v.name == vendor) else {
         return Ok(None);
     };
     let fits = |device: &CudaLike| width.is_none_or(|w| device.caps.subgroup == Some((w, w)));

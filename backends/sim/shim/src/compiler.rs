@@ -42,6 +42,14 @@ pub unsafe fn image<'a>(image: *const u8) -> Option<&'a [u8]> {
     }
 }
 
+/// A source without what HIP's compiler skips at its start, since it has that header built in. Sources
+/// that are equal then are compiled once for all vendors.
+fn text(source: &str) -> &str {
+    let skipped = source.strip_prefix("#ifndef __HIPCC_RTC__\n");
+    let rest = skipped.and_then(|s| Some(s.split_once("#endif\n")?.1));
+    rest.unwrap_or(source).trim_start()
+}
+
 fn program(f: &Flavour, handle: Handle) -> Result<Program, c_int> {
     match objects::get(f, handle) {
         Ok(Object::Program(program)) => Ok(program),
@@ -139,7 +147,7 @@ pub unsafe fn compile(
         objects::replace(f, handle, Object::Program(program));
         return Err(INVALID_OPTION);
     }
-    let compiled = suanzi_sim::compile(&program.source, f.kept);
+    let compiled = suanzi_sim::compile(text(&program.source), f.kept);
     let status = match compiled {
         Ok(artifact) => {
             program.artifact = Some(wrapped(&artifact));
