@@ -2,15 +2,19 @@
 
 use serde::Serialize;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use suanzi::backends::registry::{self, Found};
-use suanzi::backends::{Device, probe, vendors};
+use suanzi::backends::{Device, plugin, probe, vendors};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// A device plugin to load; may be repeated, and `SUANZI_PLUGINS` names more.
+    #[arg(long = "plugin", value_name = "FILE")]
+    plugins: Vec<PathBuf>,
 }
 
 /// One device, as `--json` prints it.
@@ -55,6 +59,7 @@ struct VendorRow {
 }
 
 pub fn run(args: &Args) -> ExitCode {
+    plugin::add(&args.plugins);
     let report = Report::new(&registry::discover());
     let text = match args.json {
         true => serde_json::to_string_pretty(&report).expect("plain data") + "\n",

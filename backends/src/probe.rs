@@ -93,12 +93,13 @@ pub(crate) fn map<I: Pod, O: Pod + Default>(
     inputs: &[Vec<I>],
     f: impl FnOnce(&mut Builder, &[Value]) -> Vec<Value>,
 ) -> Result<Vec<Vec<O>>> {
-    let mut b = Builder::new(name, [N as u32, 1, 1]);
+    let items = 1 << device.caps().max_workgroup.clamp(1, N as u32).ilog2();
+    let mut b = Builder::new(name, [items, 1, 1]);
     let places: Vec<Place> = (0..inputs.len())
         .map(|i| b.buffer(&format!("in{i}"), kinds.0, Access::Read))
         .collect();
     let out = b.buffer("out", kinds.1, Access::ReadWrite);
-    let id = b.builtin(Builtin::LocalId(0));
+    let id = b.builtin(Builtin::GlobalId(0));
     let values: Vec<Value> = places.iter().map(|&p| b.load(p, id, 1, false)).collect();
     let results = f(&mut b, &values);
     for (i, &value) in results.iter().enumerate() {
@@ -118,7 +119,7 @@ pub(crate) fn map<I: Pod, O: Pod + Default>(
     let mut flat = vec![O::default(); results.len() * N];
     memories.push(device.alloc(size_of_val(&flat[..]) as u64)?);
     let args: Vec<Arg<'_>> = memories.iter().map(Arg::Buffer).collect();
-    device.launch(&program, [1, 1, 1], &args)?;
+    device.launch(&program, [N as u32 / items, 1, 1], &args)?;
     device.read(
         &memories[inputs.len()],
         0,

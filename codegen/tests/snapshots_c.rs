@@ -23,6 +23,28 @@ fn samples_print_as_before() {
     }
 }
 
+/// A dialect that is described in TOML: its exceptions, and the base's for the rest.
+#[test]
+fn a_described_dialect_prints_as_before() {
+    let chip = emit_c::described(include_str!("chip.toml")).expect("a good description");
+    let target = chip.target();
+    let mut text = String::new();
+    for name in [
+        "reduce_tree",
+        "subgroups",
+        "histogram",
+        "half_storage",
+        "fragments",
+    ] {
+        let sample = suanzi_codegen::samples::sample(name).expect("a sample");
+        let kernel = (sample.kernel)().expect("samples are valid");
+        text += &legalise(&kernel, &target)
+            .and_then(|k| emit_c::emit(&k, chip, &target))
+            .unwrap_or_else(|e| e.to_string() + "\n");
+    }
+    insta::assert_snapshot!("described-chip", text);
+}
+
 /// These kernels are legal as they are built, so that what is seen is the printer alone.
 #[test]
 fn operations_print_as_before() {

@@ -3,12 +3,14 @@
 use crate::result::CaseResult;
 use crate::shard::{Answer, Facts, MARK};
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use suanzi_backends::plugin;
 
 /// The hidden subcommand that makes a process a shard.
 pub const SUBCOMMAND: &str = "conform-shard";
@@ -18,6 +20,95 @@ const OPENING: Duration = Duration::from_secs(120);
 
 /// Lines of standard error that are kept for a crash's report.
 const LAST_WORDS: usize = 8;
+
+/// How shards are started.
+pub struct Launcher {
+    exe: PathBuf,
+    /// What shards find in `SUANZI_PLUGINS`.
+    plugins: Vec<PathBuf>,
+    /// Devices, and the plugins that they are of.
+    owners: Vec<(String, PathBuf)>,
+}
+
+impl Launcher {
+    /// Of this program, with the plugins that the environment names, and more.
+    ///
+    /// # Errors
+    /// Where this program's file cannot be found, in words.
+    pub fn new(more: &[PathBuf]) -> Result<Launcher, String> {
+        let exe = std::env::current_exe()
+            .map_err(|e| format!("cannot find this program to start it again: {e}"))?;
+        let mut plugins = plugin::paths();
+        for path in more {
+            if !plugins.contains(path) {
+                plugins.push(path.clone());
+            }
+        }
+        let owners = vec![];
+        Ok(Launcher {
+            exe,
+            plugins,
+            owners,
+        })
+    }
+
+    /// The program's file.
+    pub fn exe(&self) -> &Path {
+        &self.exe
+    }
+
+    /// The devices of each plugin, and what is wrong with the others, which shards are not to load
+    /// from now on. Each is asked in a process of its own, because loading one may end it.
+    pub fn plugins(&mut self) -> (Vec<String>, Vec<String>) {
+        let (mut ids, mut absent) = (vec![], vec![]);
+        for path in std::mem::take(&mut self.plugins) {
+            match Shard::list(&self.with(vec![path.clone()]), &["--list", "--plugins"]) {
+                Ok((found, wrong)) => {
+                    let owned = found.iter().map(|id| (id.clone(), path.clone()));
+                    self.owners.extend(owned);
+                    if !found.is_empty() {
+                        self.plugins.push(path);
+                    }
+                    ids.extend(found);
+                    absent.extend(wrong);
+                }
+                Err(what) => absent.push(format!("plugin {}: {what}", path.display())),
+            }
+        }
+        (ids, absent)
+    }
+
+    /// The devices of this library's own backends, and why others are not.
+    ///
+    /// # Errors
+    /// Why there was no answer, in words.
+    pub fn built_in(&self) -> Result<(Vec<String>, Vec<String>), String> {
+        Shard::list(&self.with(vec![]), &["--list"])
+    }
+
+    /// The plugin that a device is of, if it is of one.
+    pub fn plugin_of(&self, device: &str) -> Option<&Path> {
+        let base = device.split('+').next();
+        let owner = self
+            .owners
+            .iter()
+            .find(|owner| base == Some(owner.0.as_str()));
+        owner.map(|owner| owner.1.as_path())
+    }
+
+    /// The same program, with other plugins.
+    fn with(&self, plugins: Vec<PathBuf>) -> Launcher {
+        Launcher {
+            exe: self.exe.clone(),
+            plugins,
+            owners: vec![],
+        }
+    }
+
+    fn variable(&self) -> Result<OsString, String> {
+        std::env::join_paths(&self.plugins).map_err(|e| format!("a plugin's path: {e}"))
+    }
+}
 
 /// A running shard. Dropping it kills the process.
 pub struct Shard {
@@ -41,8 +132,13 @@ impl Shard {
     ///
     /// # Errors
     /// Why there is no device or no process, in words.
-    pub fn start(exe: &Path, device: &str) -> Result<(Shard, Facts), String> {
-        let mut shard = Shard::spawn(exe, &["--device", device])?;
+    pub fn start(launcher: &Launcher, device: &str) -> Result<(Shard, Facts), String> {
+        // Another plugin's troubles are none of this device's.
+        let alone = launcher
+            .plugin_of(device)
+            .map(|own| launcher.with(vec![own.into()]));
+        let launcher = alone.as_ref().unwrap_or(launcher);
+        let mut shard = Shard::spawn(launcher, &["--device", device])?;
         match shard.wait(OPENING) {
             Ok(Answer::Device(facts)) => Ok((shard, facts)),
             Ok(Answer::Error(what)) => Err(what),
@@ -56,11 +152,8 @@ impl Shard {
 
     /// The devices there are, and why others are not. Asked of a process, because looking for
     /// devices loads every driver.
-    ///
-    /// # Errors
-    /// Why there was no answer, in words.
-    pub fn devices(exe: &Path) -> Result<(Vec<String>, Vec<String>), String> {
-        let mut shard = Shard::spawn(exe, &["--list"])?;
+    fn list(launcher: &Launcher, args: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
+        let mut shard = Shard::spawn(launcher, args)?;
         match shard.wait(OPENING) {
             Ok(Answer::Devices { ids, absent }) => Ok((ids, absent)),
             Ok(_) => Err("looking for devices: the shard answered something else".into()),
@@ -69,20 +162,21 @@ impl Shard {
         }
     }
 
-    fn spawn(exe: &Path, args: &[&str]) -> Result<Shard, String> {
-        let mut command = Command::new(exe);
+    fn spawn(launcher: &Launcher, args: &[&str]) -> Result<Shard, String> {
+        let mut command = Command::new(&launcher.exe);
         if args.iter().any(|a| a.starts_with("cpu")) {
             // The race detector costs the interpreter little; Vulkan's validation is not so cheap.
             command.env("SUANZI_VALIDATE", "1");
         }
         let mut child = command
+            .env(plugin::VARIABLE, launcher.variable()?)
             .arg(SUBCOMMAND)
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|e| format!("cannot start {}: {e}", exe.display()))?;
+            .map_err(|e| format!("cannot start {}: {e}", launcher.exe.display()))?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {

@@ -1,7 +1,7 @@
 //! The command `suanzi conform`, and the hidden one that its shards are.
 
 use crate::case::Case;
-use crate::child::Shard;
+use crate::child::{Launcher, Shard};
 use crate::measure::bound_text;
 use crate::plan::{self, Profile};
 use crate::report::baseline::{self, Change};
@@ -35,6 +35,10 @@ pub struct ConformArgs {
     /// A device, as `suanzi devices` names it; may be repeated [default: cpu and every driver found]
     #[arg(long = "device", value_name = "D")]
     pub devices: Vec<String>,
+    /// A device plugin to load; may be repeated, and `SUANZI_PLUGINS` names more [default devices: the
+    /// plugin's own]
+    #[arg(long = "plugin", value_name = "FILE")]
+    pub plugins: Vec<PathBuf>,
     /// How much to run
     #[arg(long, value_enum, default_value = "smoke")]
     pub profile: Profile,
@@ -72,13 +76,16 @@ pub struct ShardArgs {
     /// Say which devices there are
     #[arg(long)]
     list: bool,
+    /// Only those of plugins
+    #[arg(long)]
+    plugins: bool,
 }
 
 /// Serves cases to a parent process.
 pub fn run_shard(args: &ShardArgs) -> ExitCode {
     let fine = match &args.device {
         Some(device) => shard::serve(device),
-        None => args.list && shard::list(),
+        None => args.list && shard::list(args.plugins),
     };
     ExitCode::from(if fine { FINE } else { FAILED })
 }
@@ -135,13 +142,16 @@ fn conform(args: &ConformArgs) -> Result<u8, Stop> {
         .ok()
         .filter(|t| !t.is_zero())
         .ok_or_else(|| usage("--timeout must be a positive number of seconds"))?;
-    let exe = std::env::current_exe()
-        .map_err(|e| failed(format!("cannot find this program to start it again: {e}")))?;
-    let (devices, absent) = devices(args, &exe)?;
+    let mut launcher = Launcher::new(&args.plugins).map_err(failed)?;
+    let Devices {
+        ids: devices,
+        absent,
+        broken,
+    } = devices(args, &mut launcher)?;
     report::prepare(&args.report)
         .map_err(|e| usage(format!("cannot write to {}: {e}", args.report.display())))?;
     let settings = Settings {
-        exe,
+        launcher,
         folder: args.report.clone(),
         profile: args.profile,
         timeout,
@@ -193,7 +203,10 @@ fn conform(args: &ConformArgs) -> Result<u8, Stop> {
         ))
     })?;
     println!("report: {}", args.report.join("report.html").display());
-    let fine = report.complete && report.devices.iter().all(Device::is_fine);
+    for what in &broken {
+        eprintln!("error: {what}");
+    }
+    let fine = report.complete && report.devices.iter().all(Device::is_fine) && broken.is_empty();
     Ok(if fine { FINE } else { FAILED })
 }
 
@@ -226,20 +239,46 @@ fn selected(profile: Profile, filter: Option<&str>) -> Result<Vec<Case>, Stop> {
     Ok(cases)
 }
 
-/// The devices to run on, and why others are not.
-fn devices(args: &ConformArgs, exe: &Path) -> Result<(Vec<String>, Vec<String>), Stop> {
+/// What to run on.
+struct Devices {
+    ids: Vec<String>,
+    /// Why there are no more.
+    absent: Vec<String>,
+    /// What is wrong with plugins that were asked for: no run is fine without them.
+    broken: Vec<String>,
+}
+
+fn devices(args: &ConformArgs, launcher: &mut Launcher) -> Result<Devices, Stop> {
+    // Also where devices are named: shards are to load only what can be loaded.
+    let (own, wrong) = launcher.plugins();
+    let asked = !args.plugins.is_empty();
+    let mut devices = Devices {
+        ids: vec![],
+        absent: wrong.clone(),
+        broken: if asked { wrong } else { vec![] },
+    };
     if args.devices.is_empty() {
-        return Shard::devices(exe).map_err(failed);
+        if !asked {
+            let (built_in, absent) = launcher.built_in().map_err(failed)?;
+            devices.ids = built_in;
+            devices.absent.extend(absent);
+        }
+        devices.ids.extend(own);
     }
-    let mut devices: Vec<String> = vec![];
     for device in &args.devices {
-        if !devices.contains(device) {
+        if !devices.ids.contains(device) {
             // Opened once before anything runs: a wrong name should not show after minutes.
-            Shard::start(exe, device).map_err(usage)?;
-            devices.push(device.clone());
+            Shard::start(launcher, device).map_err(|what| match devices.broken.is_empty() {
+                true => usage(what),
+                false => failed(format!("{what}; {}", devices.broken.join("; "))),
+            })?;
+            devices.ids.push(device.clone());
         }
     }
-    Ok((devices, vec![]))
+    match devices.ids.is_empty() {
+        true => Err(failed(devices.absent.join("; "))),
+        false => Ok(devices),
+    }
 }
 
 /// Operators with fewer results than promised: without a filter, by the operator table.

@@ -9,7 +9,7 @@
 //! the original: a device compiles slowly, and is only shown those cases that the mistake makes fail.
 
 use crate::case::Case;
-use crate::child::{Shard, Silence};
+use crate::child::{Launcher, Shard, Silence};
 use crate::layout::Layout;
 use crate::mutation::{KINDS, Kind, Mutation};
 use crate::plan::{self, Profile};
@@ -19,7 +19,7 @@ use crate::sweep;
 use crate::table::{self, Limit, Row};
 use crate::values::Input;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -31,6 +31,9 @@ pub struct MutantsArgs {
     /// A device, as `suanzi devices` names it; may be repeated
     #[arg(long = "device", value_name = "D", default_value = "cpu")]
     pub devices: Vec<String>,
+    /// A device plugin to load; may be repeated, and `SUANZI_PLUGINS` names more
+    #[arg(long = "plugin", value_name = "FILE")]
+    pub plugins: Vec<PathBuf>,
     /// Mutants of each kind
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub each: usize,
@@ -107,8 +110,7 @@ pub fn run(args: &MutantsArgs) -> ExitCode {
 }
 
 fn hunt(args: &MutantsArgs) -> Result<Tally, String> {
-    let exe = std::env::current_exe()
-        .map_err(|e| format!("cannot find this program to start it again: {e}"))?;
+    let launcher = Launcher::new(&args.plugins)?;
     let timeout = Duration::try_from_secs_f64(args.timeout)
         .map_err(|e| format!("--timeout {}: {e}", args.timeout))?;
     let kinds = match args.kinds.is_empty() {
@@ -127,9 +129,9 @@ fn hunt(args: &MutantsArgs) -> Result<Tally, String> {
     let cases = by_operator();
     let tally = Mutex::new(Tally::default());
     for device in &args.devices {
-        let facts = Shard::start(&exe, device)?.1;
+        let facts = Shard::start(&launcher, device)?.1;
         let hunter = Hunter {
-            exe: &exe,
+            launcher: &launcher,
             device,
             kind: match facts.kind.as_str() {
                 "gpu" => DeviceKind::Gpu,
@@ -218,7 +220,7 @@ fn broad(op: &str) -> Vec<Case> {
 }
 
 struct Hunter<'a> {
-    exe: &'a Path,
+    launcher: &'a Launcher,
     device: &'a str,
     kind: DeviceKind,
     cases: &'a BTreeMap<String, Vec<Case>>,
@@ -364,7 +366,7 @@ impl<'a> Runner<'a> {
     fn run(&mut self, case: &Case, timeout: Duration) -> Result<CaseResult, String> {
         let mut shard = match self.shard.take() {
             Some(shard) => shard,
-            None => Shard::start(self.hunter.exe, &self.device)?.0,
+            None => Shard::start(self.hunter.launcher, &self.device)?.0,
         };
         let (status, detail) = match shard.run(&case.to_string(), timeout) {
             Ok(result) => {

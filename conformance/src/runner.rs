@@ -1,7 +1,7 @@
 //! Runs the cases of one device in shards, and turns what happens to a shard into a result.
 
 use crate::case::Case;
-use crate::child::{Shard, Silence};
+use crate::child::{Launcher, Shard, Silence};
 use crate::journal;
 use crate::journal::{Earlier, Journal, Key};
 use crate::plan::Profile;
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 /// What every device is run with.
 pub struct Settings {
-    /// The executable that has the hidden subcommand.
-    pub exe: PathBuf,
+    /// How shards are started.
+    pub launcher: Launcher,
     /// Where journals lie.
     pub folder: PathBuf,
     /// The profile.
@@ -31,6 +31,8 @@ pub struct Settings {
 pub struct Run {
     /// The device.
     pub facts: Facts,
+    /// The plugin that it is of, if it is of one.
+    pub plugin: Option<PathBuf>,
     /// Results, in the order of the cases.
     pub results: Vec<CaseResult>,
     /// How many were taken from an earlier run.
@@ -73,9 +75,9 @@ pub fn run(
     tick: &(dyn Fn(&CaseResult) + Sync),
 ) -> Result<Run, String> {
     let start = Instant::now();
-    let (first, facts) = Shard::start(&settings.exe, device)?;
+    let (first, facts) = Shard::start(&settings.launcher, device)?;
     let file = journal::path(&settings.folder, &facts.id);
-    let key = Key::new(&facts, settings.profile, &settings.exe);
+    let key = Key::new(&facts, settings.profile, settings.launcher.exe());
     let unwritable = |e| format!("cannot write {}: {e}", file.display());
     let mut earlier = match settings.resume {
         true => journal::read(&file, &key).map_err(unwritable)?,
@@ -115,6 +117,7 @@ pub fn run(
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Run {
         facts,
+        plugin: settings.launcher.plugin_of(device).map(PathBuf::from),
         results: state.done.into_values().collect(),
         resumed,
         damaged: earlier.damaged,
@@ -149,7 +152,7 @@ fn work(
         let case = &cases[number];
         let running = match shard.take() {
             Some(running) => Ok(running),
-            None => Shard::start(&settings.exe, device).map(|(shard, _)| shard),
+            None => Shard::start(&settings.launcher, device).map(|(shard, _)| shard),
         };
         let mut running = match running {
             Ok(running) => running,

@@ -144,9 +144,12 @@ pub fn serve(device: &str) -> bool {
     true
 }
 
-/// Answers with the devices there are.
-pub fn list() -> bool {
-    let found = registry::discover();
+/// Answers with the devices there are, or those of plugins alone.
+pub fn list(plugins: bool) -> bool {
+    let found = match plugins {
+        true => registry::discover_plugins(),
+        false => registry::discover(),
+    };
     let all = found.devices.iter().map(|d| d.info());
     // Simulated devices take long, and are run where they are asked for.
     let mut ids: Vec<String> = all

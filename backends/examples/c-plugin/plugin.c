@@ -284,6 +284,51 @@ static suanzi_status sync_device(suanzi_device *device)
     return SUANZI_OK;
 }
 
+/* The vendor's library: products of f32, as simple as they can be. What is planned here is all that a call
+ * needs but the memory. */
+struct suanzi_plan {
+    suanzi_tensor a, b, c;
+    double alpha, beta;
+};
+
+static suanzi_status plan(suanzi_device *device, const suanzi_op *op, suanzi_plan **plan, uint64_t *workspace_bytes)
+{
+    if (op->kind != SUANZI_OP_GEMM || op->tensors[0].dtype != SUANZI_F32)
+        return fails(device, SUANZI_UNSUPPORTED, "only products of f32");
+    suanzi_plan *p = malloc(sizeof *p);
+    if (!p) return fails(device, SUANZI_OUT_OF_MEMORY, "no room for a plan");
+    *p = (suanzi_plan){op->tensors[0], op->tensors[1], op->tensors[2], op->scalars[0], op->scalars[1]};
+    *plan = p;
+    *workspace_bytes = 0;
+    return SUANZI_OK;
+}
+
+static float *element(const suanzi_tensor *t, suanzi_memory memory, uint64_t i, uint64_t j)
+{
+    return (float *)at(memory, 0) + t->offset + (int64_t)i * t->strides[0] + (int64_t)j * t->strides[1];
+}
+
+static suanzi_status run(suanzi_device *device, suanzi_plan *p, const suanzi_memory *memory, size_t count,
+                         suanzi_memory workspace)
+{
+    (void)device, (void)count, (void)workspace;
+    for (uint64_t i = 0; i < p->c.shape[0]; i++)
+        for (uint64_t j = 0; j < p->c.shape[1]; j++) {
+            double sum = 0;
+            for (uint64_t k = 0; k < p->a.shape[1]; k++)
+                sum += (double)*element(&p->a, memory[0], i, k) * *element(&p->b, memory[1], k, j);
+            float *c = element(&p->c, memory[2], i, j);
+            *c = (float)(p->alpha * sum + (p->beta != 0 ? p->beta * *c : 0));
+        }
+    return SUANZI_OK;
+}
+
+static void plan_release(suanzi_device *device, suanzi_plan *plan)
+{
+    (void)device;
+    free(plan);
+}
+
 const suanzi_plugin *suanzi_plugin_get(uint32_t abi)
 {
     (void)abi;
@@ -307,6 +352,9 @@ const suanzi_plugin *suanzi_plugin_get(uint32_t abi)
         .program_release = program_release,
         .launch = launch,
         .sync = sync_device,
+        .plan = plan,
+        .run = run,
+        .plan_release = plan_release,
     };
     return &PLUGIN;
 }

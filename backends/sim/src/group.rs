@@ -88,6 +88,26 @@ struct Slot {
     turn: usize,
 }
 
+/// What a group needs for each of its work-items. A group that came to its end leaves it as it was made,
+/// for the next one (but for old values, which nobody reads).
+pub struct Scratch {
+    /// Where each work-item waits; nowhere where it runs, ended, or did not begin.
+    places: Vec<Cell<Option<Place>>>,
+    slots: Vec<Cell<Slot>>,
+    paused: Vec<Option<Paused>>,
+}
+
+impl Scratch {
+    /// For groups of so many work-items.
+    pub fn new(size: usize) -> Scratch {
+        Scratch {
+            places: vec![Cell::new(None); size],
+            slots: vec![Cell::new(Slot::default()); size],
+            paused: (0..size).map(|_| None).collect(),
+        }
+    }
+}
+
 /// What the fibres of a group share. They run on one thread, one at a time.
 struct Group<'a> {
     kernel: &'a Kernel,
@@ -97,9 +117,8 @@ struct Group<'a> {
     size: u32,
     /// The next work-item to start.
     next: Cell<u32>,
-    /// Where each work-item waits; nowhere where it runs, ended, or did not begin.
-    places: Vec<Cell<Option<Place>>>,
-    slots: Vec<Cell<Slot>>,
+    places: &'a [Cell<Option<Place>>],
+    slots: &'a [Cell<Slot>],
     /// Set once, and then nothing goes on.
     fault: RefCell<Option<String>>,
 }
@@ -120,8 +139,8 @@ pub unsafe fn run(
     block: [u32; 3],
     args: &[u8],
     width: u32,
+    scratch: &mut Scratch,
 ) -> Result<(), String> {
-    let size: u32 = block.iter().product();
     let group = Group {
         kernel,
         args,
@@ -133,15 +152,18 @@ pub unsafe fn run(
             width: width as c_int,
             linear: 0,
         },
-        size,
+        size: scratch.paused.len() as u32,
         next: Cell::new(0),
-        places: vec![Cell::new(None); size as usize],
-        slots: vec![Cell::new(Slot::default()); size as usize],
+        places: &scratch.places,
+        slots: &scratch.slots,
         fault: RefCell::new(None),
     };
-    let mut paused: Vec<Option<Paused>> = (0..size).map(|_| None).collect();
-    let result = group.run(&mut paused, width);
-    for Paused { mut routine, .. } in paused.into_iter().flatten() {
+    let result = group.run(&mut scratch.paused, width);
+    if result.is_ok() {
+        return Ok(());
+    }
+    scratch.places.iter().for_each(|place| place.set(None));
+    for Paused { mut routine, .. } in scratch.paused.iter_mut().filter_map(Option::take) {
         // SAFETY: what is on the stack is a kernel and the call that it waits in, neither of which
         // owns anything; and they refer to nothing after this.
         unsafe { routine.force_reset() };

@@ -68,14 +68,18 @@ pub unsafe fn launch(
         .iter()
         .try_fold(1u64, |all, &n| all.checked_mul(u64::from(n)));
     let total = total.ok_or_else(|| fault(format!("{groups:?} work-groups are too many")))?;
-    let group = |i: u64| {
+    let scratch = || group::Scratch::new(items as usize);
+    let group = |scratch: &mut group::Scratch, i: u64| {
         let [x, y, _] = groups.map(u64::from);
         let at = [i % x, i / x % y, i / (x * y)].map(|n| n as u32);
         // SAFETY: the caller's promise.
-        unsafe { group::run(kernel, groups, at, block, args, width) }.map_err(fault)
+        unsafe { group::run(kernel, groups, at, block, args, width, scratch) }.map_err(fault)
     };
     match total.saturating_mul(items) < SMALL || total == 1 {
-        true => (0..total).try_for_each(group),
-        false => (0..total).into_par_iter().try_for_each(group),
+        true => {
+            let mut scratch = scratch();
+            (0..total).try_for_each(|i| group(&mut scratch, i))
+        }
+        false => (0..total).into_par_iter().try_for_each_init(scratch, group),
     }
 }

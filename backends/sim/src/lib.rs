@@ -20,6 +20,7 @@ mod compiler;
 mod group;
 mod launch;
 mod module;
+mod plugin;
 mod source;
 
 pub use compiler::compile;

@@ -131,7 +131,14 @@ impl Device {
     /// A device's part.
     pub fn of(run: Run) -> Device {
         let facts = run.facts;
-        let repro = |id: &str| format!("suanzi conform --device '{}' --filter '{id}'", facts.id);
+        let plugin = run.plugin.as_ref();
+        let plugin = plugin.map_or(String::new(), |p| format!("--plugin '{}' ", p.display()));
+        let repro = |id: &str| {
+            format!(
+                "suanzi conform {plugin}--device '{}' --filter '{id}'",
+                facts.id
+            )
+        };
         Device {
             totals: Totals::of(&run.results),
             cases: run
