@@ -71,6 +71,9 @@ pub struct Triangle<T> {
     pub a: *mut T,
 }
 
+// SAFETY: threads that share one work on columns of their own, or read.
+unsafe impl<T: Sync> Sync for Triangle<T> {}
+
 impl<T: Scalar> Triangle<T> {
     /// Bytes that are stored, about.
     pub fn bytes(&self) -> usize {

@@ -131,6 +131,8 @@ unsafe fn dots_body<T: Scalar, V: Vector<R<T>>, const FMA: bool, const N: usize>
         // As many sums at once as hide the time of one addition.
         if N == 1 {
             products::<T, V, N, 4>(rows, a, lda, x, conj)
+        } else if N == 4 && T::COMPLEX {
+            products::<T, V, N, 1>(rows, a, lda, x, conj)
         } else {
             products::<T, V, N, 2>(rows, a, lda, x, conj)
         }

@@ -194,10 +194,11 @@ versions! {
     squares = squares_body<T>(n: usize, x: *const T) -> f64
 }
 
+#[allow(clippy::extra_unused_type_parameters)] // every body has a vector
 #[inline(always)]
-unsafe fn squares_body<T: Scalar, V: Vector<R<T>>, const FMA: bool>(n: usize, x: *const T) -> f64 {
+unsafe fn squares_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T) -> f64 {
     // SAFETY: the caller's promise.
-    unsafe { wide_dot_body::<T, V, FMA>(n, x, x) }
+    unsafe { wide_products::<T, FMA, 16>(n, x, x) }
 }
 
 versions! {
@@ -215,8 +216,17 @@ fn wide_product<T: Scalar, const FMA: bool>(v: T, w: T, sum: f64) -> f64 {
 #[allow(clippy::extra_unused_type_parameters)] // every body has a vector
 #[inline(always)]
 unsafe fn wide_dot_body<T: Scalar, V, const FMA: bool>(n: usize, x: *const T, y: *const T) -> f64 {
-    /// Sums at once, in two steps.
-    const MANY: usize = 16;
+    // SAFETY: the caller's promise.
+    unsafe { wide_products::<T, FMA, 16>(n, x, y) }
+}
+
+/// `MANY` sums at once, then few.
+#[inline(always)]
+unsafe fn wide_products<T: Scalar, const FMA: bool, const MANY: usize>(
+    n: usize,
+    x: *const T,
+    y: *const T,
+) -> f64 {
     const FEW: usize = 4;
     let mut few = [0f64; FEW];
     let mut i = 0;

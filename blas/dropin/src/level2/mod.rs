@@ -106,7 +106,7 @@ unsafe fn add_dots<T: Scalar>(
                 j += $n;
             }};
         }
-        while !T::COMPLEX && j + 4 <= n {
+        while j + 4 <= n {
             at_once!(4);
         }
         while j + 2 <= n {

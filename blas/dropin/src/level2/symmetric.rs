@@ -15,7 +15,6 @@ pub unsafe fn symv<T: Scalar>(
     x: *const T,
     y: *mut T,
 ) {
-    let a = *a;
     let product = Symmetric {
         herm,
         conj,
@@ -46,16 +45,16 @@ pub unsafe fn symv<T: Scalar>(
 
 /// A product with a symmetric matrix.
 #[derive(Clone, Copy)]
-struct Symmetric<T> {
+struct Symmetric<'a, T> {
     herm: bool,
     conj: bool,
     alpha: T,
-    a: Triangle<T>,
+    a: &'a Triangle<T>,
     x: *const T,
     y: *mut T,
 }
 
-impl<T: Scalar> Symmetric<T> {
+impl<T: Scalar> Symmetric<'_, T> {
     /// What the stored part of some columns adds to y.
     unsafe fn columns(&self, from: usize, to: usize) {
         let Symmetric {
@@ -132,7 +131,7 @@ impl<T: Scalar> Symmetric<T> {
 }
 
 /// Calls `f` with each range of a triangle's columns that a thread takes.
-fn columns_of<T: Scalar>(a: Triangle<T>, f: impl Fn(usize, usize) + Sync) {
+fn columns_of<T: Scalar>(a: &Triangle<T>, f: impl Fn(usize, usize) + Sync) {
     match Area::parts(a.bytes()) {
         1 => f(0, a.n),
         parts => parallel::areas(a.n, parts, a.area(), &|_, from, to| f(from, to)),
@@ -141,10 +140,8 @@ fn columns_of<T: Scalar>(a: Triangle<T>, f: impl Fn(usize, usize) + Sync) {
 
 /// A += alpha·x·xᵀ, or alpha·x·xᴴ with a real diagonal.
 pub unsafe fn syr<T: Scalar>(herm: bool, alpha: T, x: *const T, a: &Triangle<T>) {
-    let a = *a;
-    let (x, own) = (Shared(x.cast_mut()), Shared(a.a));
+    let x = Shared(x.cast_mut());
     columns_of(a, |from, to| {
-        let a = Triangle { a: own.ptr(), ..a };
         for j in from..to {
             // SAFETY: each column's rows lie within the vector, and each thread has its columns.
             unsafe {
@@ -163,10 +160,8 @@ pub unsafe fn syr<T: Scalar>(herm: bool, alpha: T, x: *const T, a: &Triangle<T>)
 
 /// A += alpha·x·yᵀ + alpha·y·xᵀ, or alpha·x·yᴴ + conj(alpha)·y·xᴴ with a real diagonal.
 pub unsafe fn syr2<T: Scalar>(herm: bool, alpha: T, x: *const T, y: *const T, a: &Triangle<T>) {
-    let a = *a;
-    let (x, y, own) = (Shared(x.cast_mut()), Shared(y.cast_mut()), Shared(a.a));
+    let (x, y) = (Shared(x.cast_mut()), Shared(y.cast_mut()));
     columns_of(a, |from, to| {
-        let a = Triangle { a: own.ptr(), ..a };
         for j in from..to {
             // SAFETY: each column's rows lie within the vectors, and each thread has its columns.
             unsafe {

@@ -9,9 +9,9 @@ use num_traits::Zero;
 /// Computes on vectors of `n` elements: `nothing` of none. Vectors that have an increment of 0, or one
 /// that is not positive where there is one vector, stay on the host.
 macro_rules! vectors {
-    ($entry:ident, ($n:ident, $fits:expr), $nothing:expr, |$ctx:ident| $device:expr, $host:expr $(,)?) => {{
+    ($entry:ident, ($n:ident, $fits:expr $(, $nothing:expr)?), |$ctx:ident| $device:expr, $host:expr $(,)?) => {{
         if $n <= 0 {
-            return $nothing;
+            return $($nothing)?;
         }
         let $n = $n as usize;
         compute!(if $fits, $entry, [$n, 0, 0], |$ctx| $device, $host)
@@ -31,7 +31,6 @@ pub unsafe fn axpy<T: Scalar>(
     vectors!(
         e,
         (n, incx != 0 && incy != 0),
-        (),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::axpy(ctx, n, alpha, (x, incx), (y, incy)) },
         // SAFETY: the same.
@@ -51,7 +50,6 @@ pub unsafe fn copy<T: Scalar>(
     vectors!(
         e,
         (n, incx != 0 && incy != 0),
-        (),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::copy(ctx, n, (x, incx), (y, incy)) },
         // SAFETY: the same.
@@ -71,7 +69,6 @@ pub unsafe fn swap<T: Scalar>(
     vectors!(
         e,
         (n, incx != 0 && incy != 0),
-        (),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::swap(ctx, n, (x, incx), (y, incy)) },
         // SAFETY: the same.
@@ -84,7 +81,6 @@ pub unsafe fn scal<T: Scalar>(e: &'static Entry, n: Int, alpha: T, x: *mut T, in
     vectors!(
         e,
         (n, incx > 0),
-        (),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::scal(ctx, n, alpha, (x, incx)) },
         // SAFETY: the same.
@@ -103,7 +99,6 @@ pub unsafe fn scal_real<T: Scalar>(
     vectors!(
         e,
         (n, incx > 0),
-        (),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::scal(ctx, n, T::real(alpha), (x, incx)) },
         // SAFETY: the same.
@@ -122,8 +117,7 @@ pub unsafe fn dotu<T: Scalar>(
 ) -> T {
     vectors!(
         e,
-        (n, incx != 0 && incy != 0),
-        T::zero(),
+        (n, incx != 0 && incy != 0, T::zero()),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::dot(ctx, n, (x, incx), (y, incy), false) },
         // SAFETY: the same.
@@ -142,8 +136,7 @@ pub unsafe fn dotc<T: Scalar>(
 ) -> T {
     vectors!(
         e,
-        (n, incx != 0 && incy != 0),
-        T::zero(),
+        (n, incx != 0 && incy != 0, T::zero()),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::dot(ctx, n, (x, incx), (y, incy), true) },
         // SAFETY: the same.
@@ -163,8 +156,7 @@ pub unsafe fn dsdot<T: Real + Into<f64>>(
 ) -> f64 {
     vectors!(
         e,
-        (n, incx != 0 && incy != 0),
-        0.0,
+        (n, incx != 0 && incy != 0, 0.0),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::dot_wide(ctx, n, (x, incx), (y, incy)) },
         // SAFETY: the same.
@@ -185,8 +177,7 @@ pub unsafe fn sdsdot<T: Real + Into<f64>>(
 ) -> f32 {
     vectors!(
         e,
-        (n, incx != 0 && incy != 0),
-        b,
+        (n, incx != 0 && incy != 0, b),
         |ctx| {
             // SAFETY: the caller's promise.
             let sum = unsafe { device::level1::dot_wide(ctx, n, (x, incx), (y, incy)) }?;
@@ -201,8 +192,7 @@ pub unsafe fn sdsdot<T: Real + Into<f64>>(
 pub unsafe fn asum<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> T::Real {
     vectors!(
         e,
-        (n, incx > 0),
-        <T::Real as Zero>::zero(),
+        (n, incx > 0, <T::Real as Zero>::zero()),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::asum(ctx, n, (x, incx)) },
         // SAFETY: the same.
@@ -214,8 +204,7 @@ pub unsafe fn asum<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int)
 pub unsafe fn nrm2<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> T::Real {
     vectors!(
         e,
-        (n, incx > 0),
-        <T::Real as Zero>::zero(),
+        (n, incx > 0, <T::Real as Zero>::zero()),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::nrm2(ctx, n, (x, incx)) },
         // SAFETY: the same.
@@ -228,8 +217,7 @@ pub unsafe fn nrm2<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int)
 pub unsafe fn iamax<T: Scalar>(e: &'static Entry, n: Int, x: *const T, incx: Int) -> usize {
     vectors!(
         e,
-        (n, incx > 0),
-        0,
+        (n, incx > 0, 0),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::iamax(ctx, n, (x, incx)) },
         // SAFETY: the same.
@@ -256,7 +244,6 @@ pub unsafe fn rot<T: Scalar>(
     vectors!(
         e,
         (n, incx != 0 && incy != 0),
-        (),
         // SAFETY: the caller's promise.
         |ctx| unsafe { device::level1::rot(ctx, n, (x, incx), (y, incy), (c, s)) },
         // SAFETY: the same.
@@ -277,7 +264,6 @@ pub unsafe fn rotm<T: Real>(
     vectors!(
         e,
         (n, incx != 0 && incy != 0),
-        (),
         // SAFETY: the caller's promise; there are five parameters.
         |ctx| unsafe {
             let param = param.cast::<[T; 5]>().read();

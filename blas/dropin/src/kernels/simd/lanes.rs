@@ -111,7 +111,7 @@ impl<F: Float, const FMA: bool> Vector<F> for Lanes<F, $l, FMA> {
     }
     #[inline(always)]
     unsafe fn swap(self) -> Self {
-        lanes!($l, |k| self.0[(k ^ 1) % $l])
+        lanes!($l, |k| self.0[if k ^ 1 < $l { k ^ 1 } else { k }])
     }
 }
     )*};
