@@ -164,11 +164,8 @@ mod tests {
     fn places(offset: usize, shape: &[usize], strides: &[i64]) -> Vec<i64> {
         let mut all = vec![offset as i64];
         for (&length, &stride) in shape.iter().zip(strides) {
-            let step = |p: &i64| (0..length as i64).map(move |i| p + i * stride);
-            all = all
-                .iter()
-                .flat_map(|p| step(p).collect::<Vec<_>>())
-                .collect();
+            let step = |p: i64| (0..length as i64).map(move |i| p + i * stride);
+            all = all.into_iter().flat_map(step).collect();
         }
         all
     }

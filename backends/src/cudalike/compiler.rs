@@ -22,7 +22,7 @@ pub struct Compiler {
 
 enum Way {
     Library {
-        functions: Functions,
+        functions: Box<Functions>,
         size: Function<Size>,
         data: Function<Data>,
     },
@@ -127,7 +127,7 @@ impl Compiler {
             options,
             identity: format!("{file} {}.{} {:?}", version[0], version[1], artifact.kind),
             way: Way::Library {
-                functions,
+                functions: Box::new(functions),
                 size,
                 data,
             },

@@ -105,11 +105,13 @@ impl Loaded {
         if !d.memory.exists() && !d.memory_info.exists() {
             missing.push(d.memory.missing());
         }
-        if !d.set_device.exists() && !(d.retain.exists() && d.set_current.exists()) {
+        let current = d.retain.exists() && d.set_current.exists();
+        if !(current || d.set_device.exists()) {
             missing.push(d.set_current.missing());
         }
         let three = d.copy_in.exists() && d.copy_out.exists() && d.copy_within.exists();
-        if !three && !(d.copy.exists() && self.vendor.driver.copy_kinds.is_some()) {
+        let one = d.copy.exists() && self.vendor.driver.copy_kinds.is_some();
+        if !(three || one) {
             missing.push(d.copy_in.missing());
         }
         missing

@@ -146,7 +146,7 @@ impl Places {
 
     /// An element of a vector, and its part.
     fn of(&self, v: &Tensor, at: &Expr, part: Option<Expr>) -> Result<Expr> {
-        let coords = [&self.batch[..], &[at.clone()], part.as_slice()].concat();
+        let coords = [&self.batch[..], std::slice::from_ref(at), part.as_slice()].concat();
         Expr::at(v, &coords, Outside::Clamp)
     }
 

@@ -102,5 +102,4 @@ pub static HIP: Flavour = Flavour {
     required: "-ffp-contract=off",
     kept: &["-ffp-contract=off"],
     operations: [111, 112, 113],
-    ..CUDA
 };
