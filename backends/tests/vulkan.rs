@@ -8,10 +8,10 @@ mod sampling;
 
 use sampling::{download, of_width, run, upload};
 use std::sync::Arc;
-use suanzi_backends::{Arg, Device, Error, Memory, registry, vulkan};
-use suanzi_codegen::ir::{Access, BinOp, Builtin, Const, ParamKind, Value};
-use suanzi_codegen::samples::{self, SAMPLES, Sample, sample};
-use suanzi_codegen::{Builder, Kernel, Scalar, interp};
+use suanzi_backends::{Arg, Device, Error, registry, vulkan};
+use suanzi_codegen::ir::{Access, BinOp, Builtin, Const, Value};
+use suanzi_codegen::samples::{SAMPLES, sample};
+use suanzi_codegen::{Builder, Kernel, Scalar};
 
 fn devices() -> Vec<Arc<dyn Device>> {
     vulkan::enumerate().unwrap_or_else(|e| {

@@ -154,7 +154,7 @@ fn round(factor: Factor, routine: &str, n: usize) -> Round<'static> {
                     a,
                     order,
                     last,
-                    1 as *mut c_void,
+                    std::ptr::dangling_mut::<c_void>(),
                 );
             }
         }

@@ -42,12 +42,12 @@ fn a_batch_is_launched_once() {
         let m = |batch, m, n| matrices(&ctx, batch, m, n);
         let (lower, left) = (Uplo::Lower, Side::Left);
         one_and_many("gemm", 6, &|b| {
-            level3::gemm(1.0, &m(b, 7, 5), &m(b, 5, 9), 0.0, &m(b, 7, 9))
+            level3::gemm(1.0, m(b, 7, 5), m(b, 5, 9), 0.0, &m(b, 7, 9))
         });
         one_and_many("gemv", 3, &|b| {
             level2::gemv(
                 2.0,
-                &m(b, 7, 5),
+                m(b, 7, 5),
                 &vectors(&ctx, b, 5),
                 1.0,
                 &vectors(&ctx, b, 7),
