@@ -5,12 +5,13 @@
 //!   crate, CLBlast, cuBLAS. All are loaded at run time, and absent ones are named as absent.
 //! - [`conv`]: convolutions beside ONNX Runtime.
 //! - [`promise`]: which figures have a bar.
-//! - [`report`]: the table, the JSON and the page with plots; [`peak`] a roofline's ceilings.
+//! - [`report`]: the table, the JSON and the page with [`plots`]; [`peak`] a roofline's ceilings.
 
 pub mod conv;
 pub mod number;
 pub mod peak;
 pub mod peers;
+pub mod plots;
 pub mod problem;
 pub mod promise;
 pub mod report;
@@ -273,7 +274,7 @@ where
             case: match op.batch(size) {
                 1 if square => format!("{n}"),
                 1 => format!("{m}x{n}x{k}"),
-                count => format!("{count} of {n}"),
+                count => format!("{count} of {m}x{n}x{k}"),
             },
             side: (op != Op::Gemm || square).then_some(n as f64),
             flops: op.flops::<T>(size),

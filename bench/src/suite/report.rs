@@ -1,11 +1,10 @@
-//! What was measured: lines on the terminal, JSON, and a page with plots that needs no other file.
+//! What was measured: lines on the terminal, JSON, and a page with [`plots`] that needs no other file.
 
 use super::peak::Ceilings;
+use super::plots;
 use super::routine::Group;
 use crate::Result;
 use crate::bars::Verdict;
-use plotters::coord::Shift;
-use plotters::prelude::*;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -211,12 +210,12 @@ impl Report {
             .collect();
         plots.dedup();
         for (routine, dtype) in plots {
-            page += &self.by_size(routine, dtype)?;
+            page += &plots::by_size(self, routine, dtype)?;
         }
         page += "<h2>Roofline</h2>";
         for (i, (part, dtypes)) in PARTS.iter().enumerate() {
             if let Some(peak) = self.ceilings.flops[i] {
-                page += &self.roofline(part, dtypes, peak)?;
+                page += &plots::roofline(self, part, dtypes, peak)?;
             }
         }
         page += "<h2>Figures</h2><table><tr><th>problem<th>who<th>rate<th>ms<th>ours over it</tr>";
@@ -238,140 +237,15 @@ impl Report {
         }
         Ok(page + "</table>")
     }
-
-    /// Rates against the size, a line for each contender. What has no place there is left to the table.
-    fn by_size(&self, routine: &str, dtype: &str) -> Result<String> {
-        let of = |f: &&Figure| f.routine == routine && f.dtype == dtype && f.side.is_some();
-        let regular: Vec<&Figure> = self.figures.iter().filter(of).collect();
-        let Some(first) = regular.first() else {
-            return Ok(String::new());
-        };
-        let side = |f: &Figure| f.side.unwrap_or(1.0);
-        let ends = |of: &dyn Fn(&Figure) -> f64| {
-            let values = regular.iter().map(|f| of(f));
-            values.fold((f64::MAX, 0.0), |(lo, hi): (f64, f64), x| {
-                (lo.min(x), hi.max(x))
-            })
-        };
-        let (from, to) = ends(&side);
-        let (_, top) = ends(&|f| f.rate.median);
-        plot(|root| {
-            let mut chart = ChartBuilder::on(&root)
-                .caption(
-                    format!("{routine} {dtype}, {}", first.unit),
-                    ("sans-serif", 18),
-                )
-                .margin(10)
-                .x_label_area_size(35)
-                .y_label_area_size(55)
-                .build_cartesian_2d((from..to.max(from + 1.0)).log_scale(), 0.0..top * 1.1)?;
-            chart
-                .configure_mesh()
-                .x_desc("n")
-                .y_desc(&first.unit)
-                .draw()?;
-            for (i, peer) in self.peers.iter().enumerate() {
-                let points: Vec<(f64, f64)> = regular
-                    .iter()
-                    .filter(|f| f.contender == peer.name)
-                    .map(|f| (side(f), f.rate.median))
-                    .collect();
-                if points.is_empty() {
-                    continue;
-                }
-                let colour = Palette99::pick(i).to_rgba();
-                chart
-                    .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(3))?
-                    .label(&peer.name)
-                    .legend(move |(x, y)| {
-                        PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
-                    });
-            }
-            chart
-                .configure_series_labels()
-                .background_style(WHITE.mix(0.8))
-                .border_style(BLACK)
-                .draw()?;
-            Ok(())
-        })
-    }
-
-    /// Everybody's rates against the work for each byte, under the ceilings that were measured: the device's own copy,
-    /// and its rate of fma in registers.
-    fn roofline(&self, part: &str, dtypes: &[&str], peak: f64) -> Result<String> {
-        let copy = self.ceilings.copy;
-        let figures = self.figures.iter();
-        let figures: Vec<&Figure> = figures
-            .filter(|f| f.flops > 0.0 && dtypes.contains(&&*f.dtype))
-            .collect();
-        if figures.is_empty() {
-            return Ok(String::new());
-        }
-        let point = |f: &Figure| (f.flops / f.bytes, f.flops / f.milliseconds.median / 1e6);
-        let ours = |f: &&&Figure| f.of_ours.is_none();
-        let points = |mine: bool| {
-            figures
-                .iter()
-                .filter(move |f| ours(f) == mine)
-                .map(|f| point(f))
-        };
-        let all = || figures.iter().map(|f| point(f));
-        let knee = peak / copy;
-        let from = all().fold(knee, |lo, p| lo.min(p.0)) / 2.0;
-        let to = all().fold(knee, |hi, p| hi.max(p.0)) * 2.0;
-        let low = all().fold(peak, |lo, p| lo.min(p.1)) / 2.0;
-        let high = all().fold(peak, |hi, p| hi.max(p.1)) * 2.0;
-        let line: Vec<(f64, f64)> = [from, knee, to].map(|x| (x, (x * copy).min(peak))).into();
-        plot(|root| {
-            let caption = format!(
-                "{part}: measured ceilings {copy:.1} GB/s (copy), {peak:.0} GFLOP/s (fma in registers)"
-            );
-            let mut chart = ChartBuilder::on(&root)
-                .caption(caption, ("sans-serif", 18))
-                .margin(10)
-                .x_label_area_size(35)
-                .y_label_area_size(55)
-                .build_cartesian_2d((from..to).log_scale(), (low..high).log_scale())?;
-            chart
-                .configure_mesh()
-                .x_desc("operations per byte")
-                .y_desc("GFLOP/s")
-                .draw()?;
-            chart.draw_series(LineSeries::new(line, BLACK.stroke_width(2)))?;
-            let grey = RGBColor(170, 170, 170);
-            chart
-                .draw_series(points(false).map(|p| Circle::new(p, 2, grey.filled())))?
-                .label("peers")
-                .legend(move |(x, y)| Circle::new((x + 9, y), 3, grey.filled()));
-            chart
-                .draw_series(points(true).map(|p| Circle::new(p, 4, BLUE.filled())))?
-                .label("this library")
-                .legend(|(x, y)| Circle::new((x + 9, y), 4, BLUE.filled()));
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::LowerRight)
-                .background_style(WHITE.mix(0.8))
-                .border_style(BLACK)
-                .draw()?;
-            Ok(())
-        })
-    }
 }
 
 /// Parts of numbers, in the order of [`Ceilings::flops`], and the types that are made of them.
 const PARTS: [(&str, &[&str]); 2] = [("f32", &["f32", "c64"]), ("f64", &["f64", "c128"])];
 
-const STYLE: &str = "body{font:14px sans-serif;max-width:64em;margin:2em auto;padding:0 1em}\
-    td,th{padding:2px 10px;text-align:right}td:first-child,td:nth-child(2){text-align:left}\
+const STYLE: &str = "body{font:14px sans-serif;max-width:76em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}\
+    td,th{padding:2px 10px;text-align:right;white-space:nowrap}\
+    :is(td,th):is(:first-child,:nth-child(2)){text-align:left}\
     tr:nth-child(even){background:#f4f4f4}svg{max-width:100%;height:auto}.wrong{color:#c00}";
-
-fn plot(draw: impl FnOnce(DrawingArea<SVGBackend<'_>, Shift>) -> Result<()>) -> Result<String> {
-    let mut svg = String::new();
-    let root = SVGBackend::with_string(&mut svg, (900, 380)).into_drawing_area();
-    root.fill(&WHITE)?;
-    draw(root)?;
-    Ok(svg)
-}
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
