@@ -44,6 +44,7 @@ fn what_ships_is_right_on_the_edges_of_its_tiles() {
             assert!(right, "{device}: {kind} {tiles} is wrong");
             tested += 1;
         }
-        assert!(tested > 10, "{device}: {tested} configurations");
+        let least = if device == "opencl:0" { 20 } else { 4 };
+        assert!(tested >= least, "{device}: {tested} configurations");
     }
 }
