@@ -194,10 +194,12 @@ fn search<T: Number>(ctx: &Context, shape: [usize; 2], end: Instant) -> Result<F
         left: candidates.len(),
     };
     let mut least = problem.seconds(usual)?.min(problem.seconds(usual)?);
-    while !candidates.is_empty() && Instant::now() < end {
+    // What is known has its turn however short the time is: it is not lost.
+    let first = |tried: usize| tried == 0 && known.is_some();
+    while !candidates.is_empty() && (first(found.tried) || Instant::now() < end) {
         let near = |i: &usize| unlike(&candidates[*i], &best[0].0);
         let next = match found.tried % 2 {
-            0 => (0..candidates.len()).min_by_key(near).unwrap_or(0),
+            1 => (0..candidates.len()).min_by_key(near).unwrap_or(0),
             _ => 0,
         };
         let tiles = candidates.remove(next);
