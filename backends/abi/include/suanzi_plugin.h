@@ -20,7 +20,8 @@
  *
  * Order. A device is one queue, in order: what was asked first is done first, or at least looks so.
  * write, copy, launch, run and mem_free may return before they are done; write has taken its data
- * when it returns. read and sync wait for everything before them.
+ * when it returns. read and sync wait for everything before them. program_release and plan_release may
+ * come while a launch or a run is still on its way: the plugin keeps what that needs.
  *
  * Errors. Functions return a suanzi_status; after anything but SUANZI_OK, last_error says in words
  * what happened. The error of something that was recorded may be returned by any later call. After

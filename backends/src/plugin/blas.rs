@@ -83,10 +83,9 @@ impl Blas for Engine {
         };
         let (mut raw, mut workspace) = (ptr::null_mut(), 0);
         let planned = self.session.call("plan", About::Nothing, |table, device| {
+            let f = table.plan?;
             // SAFETY: the header's signature; the tensors outlive the call.
-            table
-                .plan
-                .map(|f| unsafe { f(device, &what, &mut raw, &mut workspace) })
+            Some(unsafe { f(device, &what, &mut raw, &mut workspace) })
         });
         match planned {
             Err(Error::Unsupported { .. }) => return Ok(false),
@@ -107,11 +106,10 @@ impl Blas for Engine {
         };
         let at = space.as_ref().map_or(0, |b| b.raw);
         self.session.call("run", About::Nothing, |table, device| {
+            let f = table.run?;
             // SAFETY: the header's signature; the memories are this device's, and the matrices lie
             // inside them. What is recorded runs before the workspace is freed, in order.
-            table
-                .run
-                .map(|f| unsafe { f(device, plan.raw, memory.as_ptr(), memory.len(), at) })
+            Some(unsafe { f(device, plan.raw, memory.as_ptr(), memory.len(), at) })
         })?;
         Ok(true)
     }

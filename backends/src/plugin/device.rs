@@ -192,10 +192,9 @@ impl PluginDevice {
         let mut raw = ptr::null_mut();
         let about = About::Kernel(&kernel.name);
         self.session.call("compile", about, |table, device| {
+            let f = table.compile?;
             // SAFETY: the header's signature; all that the source points at outlives the call.
-            table
-                .compile
-                .map(|f| unsafe { f(device, &source, &mut raw) })
+            Some(unsafe { f(device, &source, &mut raw) })
         })?;
         if raw.is_null() {
             return Err(self
@@ -213,10 +212,12 @@ impl PluginDevice {
             Some(unsafe { f(device, raw, &mut data, &mut bytes) })
         });
         let given = got.is_ok() && !data.is_null() && bytes > 0;
-        // SAFETY: the plugin says that there are as many bytes, and that they live as long as the
-        // program does.
-        let binary =
-            given.then(|| unsafe { std::slice::from_raw_parts(data.cast::<u8>(), bytes) }.to_vec());
+        let copied = || {
+            // SAFETY: the plugin says that there are as many bytes, and that they live as long as
+            // the program does.
+            unsafe { std::slice::from_raw_parts(data.cast::<u8>(), bytes) }.to_vec()
+        };
+        let binary = given.then(copied);
         Ok((entry, binary))
     }
 }
@@ -244,10 +245,9 @@ impl Device for PluginDevice {
         }
         self.session
             .call("write", About::Bytes(dst.bytes), |table, device| {
+                let f = table.write?;
                 // SAFETY: the header's signature; the range lies in the memory.
-                table
-                    .write
-                    .map(|f| unsafe { f(device, buffer.raw, offset, data.as_ptr().cast(), bytes) })
+                Some(unsafe { f(device, buffer.raw, offset, data.as_ptr().cast(), bytes) })
             })
     }
 
@@ -275,10 +275,9 @@ impl Device for PluginDevice {
         }
         self.session
             .call("copy", About::Bytes(bytes), |table, device| {
+                let f = table.copy?;
                 // SAFETY: the header's signature; the ranges lie in their memories, apart.
-                table
-                    .copy
-                    .map(|f| unsafe { f(device, source.raw, from, target.raw, to, bytes) })
+                Some(unsafe { f(device, source.raw, from, target.raw, to, bytes) })
             })
     }
 

@@ -147,10 +147,9 @@ impl Session {
     pub fn alloc(self: &Arc<Session>, bytes: u64) -> Result<Buffer> {
         let mut raw = 0;
         self.call("mem_alloc", About::Bytes(bytes), |table, device| {
+            let f = table.mem_alloc?;
             // SAFETY: the header's signature.
-            table
-                .mem_alloc
-                .map(|f| unsafe { f(device, bytes.max(1), &mut raw) })
+            Some(unsafe { f(device, bytes.max(1), &mut raw) })
         })?;
         if raw == 0 {
             return Err(
