@@ -114,7 +114,6 @@ fn tune(args: &TuneArgs) -> Result<ExitCode> {
             Dtype::F32 => search::<f32>(&ctx, shape, now + share)?,
             Dtype::F64 => search::<f64>(&ctx, shape, now + share)?,
         };
-        bar.suspend(|| println!("{found}"));
         let best = found.best.iter().map(|t| t.to_string()).collect();
         unfinished.retain(|key| *key != found.key);
         if found.left > 0 {
@@ -123,6 +122,8 @@ fn tune(args: &TuneArgs) -> Result<ExitCode> {
         }
         ctx.tuned().set(&found.key, best)?;
         ctx.tuned().set(UNFINISHED, unfinished.clone())?;
+        // Said once it is kept.
+        bar.suspend(|| println!("{found}"));
         bar.inc(1);
     }
     bar.finish_and_clear();

@@ -318,7 +318,7 @@ fn with_line(log: &str, source: &str) -> String {
     let number = log.match_indices(['(', ':']).find_map(|(at, _)| {
         let rest = &log[at + 1..];
         let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        let ends = after.starts_with([')', ':']);
+        let ends = after.is_empty() || after.starts_with([')', ':']);
         let digits = &rest[..rest.len() - after.len()];
         digits.parse::<usize>().ok().filter(|_| ends)
     });
