@@ -296,6 +296,9 @@ pub fn subgroups() -> Result<Kernel, VerifyError> {
     let lane = b.builtin(Builtin::SubgroupLane);
     let mirrored = {
         let (size, own) = (b.builtin(Builtin::SubgroupSize), lane);
+        // A subgroup may be wider than the group.
+        let items = b.u32(64);
+        let size = b.bin(BinOp::Min, size, items);
         let last = b.sub(size, one);
         b.sub(last, own)
     };

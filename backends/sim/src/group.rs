@@ -386,7 +386,9 @@ extern "C" fn exchange(name: *const c_char, line: c_int, mask: c_ulonglong, valu
     let caller = Caller::now();
     let members = caller.group.subgroup(caller.linear);
     let there = u64::MAX >> (64 - members.len().min(64));
-    if mask != 0 && mask != there {
+    // A mask of 32 bits names the first 32 of a wider subgroup.
+    let short = there & u64::from(u32::MAX);
+    if mask != 0 && mask != there && mask != short {
         // SAFETY: the header passes string literals.
         let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
         caller.fault(format!(
