@@ -81,7 +81,7 @@ pub const NVIDIA: Vendor = Vendor {
     install: "NVIDIA's driver (libcuda.so.1), and NVRTC of a CUDA toolkit (libnvrtc.so)",
     devices: Devices::Without(&["Iluvatar", "Denglin"]),
     label: Label::CompileVerified,
-    evidence: "2026-11-27: NVRTC 12.9, `suanzi compile-check`",
+    evidence: "2026-11-27: NVRTC 12.9 took 4252 of 4252 kernels for sm_80",
     dialect: &CUDA,
     driver: Driver {
         libraries: &["libcuda.so.1", "libcuda.so"],
