@@ -78,7 +78,9 @@ fn random_kernels_agree_with_the_interpreter() {
         let expected = case.interpret(Options::default()).expect("runs");
         let found = compare::run(&**device, &case).expect("runs");
         let difference = case.difference(&expected, &found);
-        assert_eq!(difference, None, "seed {seed}: {:#?}", case.kernel);
+        let source = || device.compile(&case.kernel, None).expect("it did").source;
+        let source = || source().map_or(String::new(), |(text, _)| text);
+        assert_eq!(difference, None, "seed {seed}:\n{}", source());
     }
 }
 

@@ -16,6 +16,8 @@ const OPTIONS: &[&str] = &[
     "-w",
     "-fPIC",
     "-shared",
+    // A kernel may be named like a function of the C library.
+    "-Wl,-Bsymbolic",
     "-fvisibility=hidden",
     "-ffp-contract=off",
     "-fno-math-errno",
