@@ -17,6 +17,8 @@ const OPTIONS: &[&str] = &[
     "-fPIC",
     "-shared",
     "-fvisibility=hidden",
+    // A kernel may be called as a function of the C library is.
+    "-Wl,-Bsymbolic",
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
