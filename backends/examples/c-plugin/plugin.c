@@ -212,7 +212,7 @@ static suanzi_status build(suanzi_device *device, const suanzi_source *source, c
         if (!write_source(from, source)) return fails(device, SUANZI_FAILED, "cannot write %s", from);
         snprintf(command, sizeof command,
                  "${CC:-cc} -std=gnu11 -O1 -w -fPIC -shared -ffp-contract=off -fno-math-errno -fno-strict-aliasing "
-                 "-fwrapv -o %s %s -lm >%s 2>&1",
+                 "-fwrapv -Wl,-Bsymbolic -o %s %s -lm >%s 2>&1",
                  to, from, log);
         if (system(command) != 0) {
             size_t bytes;

@@ -240,9 +240,10 @@ fn parse(text: &str) -> Outcome<Dialect> {
 }
 
 /// A text in place of all that the base has for a need; or a list, whose texts take the place of the
-/// base's one by one, and the rest stays.
+/// base's one by one, and the rest stays. What the base has nothing for comes first.
 fn preamble(t: &mut Table, d: &mut Dialect) -> Outcome {
     let mut pieces = d.preamble.to_vec();
+    let mut all = vec![];
     for (key, need) in NEEDS {
         let Some(value) = t.take(key) else { continue };
         let own: Vec<usize> = (0..pieces.len())
@@ -260,7 +261,7 @@ fn preamble(t: &mut Table, d: &mut Dialect) -> Outcome {
             let text = leak(text);
             match own.get(n) {
                 Some(&i) => pieces[i].1 = text,
-                None => pieces.push((*need, text)),
+                None => all.push((*need, text)),
             }
         }
         for &i in own.iter().skip(keep) {
@@ -268,7 +269,8 @@ fn preamble(t: &mut Table, d: &mut Dialect) -> Outcome {
         }
     }
     pieces.retain(|piece| !piece.1.is_empty());
-    d.preamble = pieces.leak();
+    all.extend(pieces);
+    d.preamble = all.leak();
     Ok(())
 }
 
