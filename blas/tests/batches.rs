@@ -56,9 +56,9 @@ fn a_batch_is_launched_once() {
         one_and_many("trsm", 40, &|b| {
             level3::trsm(left, lower, Diag::Unit, (1.0, &m(b, 9, 9)), &m(b, 9, 4))
         });
-        one_and_many("getrf", 4, &|b| solve::getrf(&m(b, 9, 9)).map(drop));
-        one_and_many("potrf", 3, &|b| solve::potrf(lower, &m(b, 9, 9)).map(drop));
-        one_and_many("geqrf", 4, &|b| solve::geqrf(&m(b, 9, 7)).map(drop));
+        one_and_many("getrf", 8, &|b| solve::getrf(&m(b, 9, 9)).map(drop));
+        one_and_many("potrf", 8, &|b| solve::potrf(lower, &m(b, 9, 9)).map(drop));
+        one_and_many("geqrf", 8, &|b| solve::geqrf(&m(b, 9, 7)).map(drop));
         one_and_many("geqrf in panels", 40, &|b| {
             solve::geqrf(&m(b, 70, 66)).map(drop)
         });

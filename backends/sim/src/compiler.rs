@@ -19,8 +19,6 @@ const OPTIONS: &[&str] = &[
     // A kernel may be named like a function of the C library.
     "-Wl,-Bsymbolic",
     "-fvisibility=hidden",
-    // A kernel may be called as a function of the C library is.
-    "-Wl,-Bsymbolic",
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",

@@ -255,16 +255,15 @@ fn edges() -> Vec<String> {
         if !new.contains(&true) {
             continue;
         }
+        let less = |length: usize| (length - 1).max(1);
         for [m, k, n] in [
-            [rows - 1, steps - 1, columns + 1],
+            [less(rows), less(steps), columns + 1],
             [rows, steps, columns],
-            [rows + 1, steps + 1, columns - 1],
+            [rows + 1, steps + 1, less(columns)],
         ] {
-            if m * n * k > 0 {
-                all.push(format!(
-                    "{m}x{k}@T:{k}x{n}:moderate,T:{m}x{n}:moderate,alpha=-1.5,beta=0.25,x=moderate"
-                ));
-            }
+            all.push(format!(
+                "{m}x{k}@T:{k}x{n}:moderate,T:{m}x{n}:moderate,alpha=-1.5,beta=0.25,x=moderate"
+            ));
         }
         // Of complex C a number is two columns.
         let (m, n) = (rows + 1, columns / 2 + 1);
