@@ -386,8 +386,8 @@ impl Panel<'_> {
             }
         });
         let result = all.iter().map(|&v| b.get(v)).collect();
-        // The arrays may be written again.
-        b.barrier(Barrier::Shared);
+        // The arrays may be written again, and so may what was read of matrices.
+        self.meet(b);
         result
     }
 

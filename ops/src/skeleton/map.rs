@@ -133,12 +133,14 @@ fn plan<'a>(
     };
     let axes = space.dims.len();
     let inner = space.dims[axes - 1] as u64;
+    let linear = axes == 1;
+    // Along a single axis one kernel serves every length: the one rest that there may be is done one by one.
+    let fits = if linear { u64::MAX } else { inner };
     let lanes = match &tile {
         Some(tile) => tile.lanes(),
-        None => lanes(machine.kind, graph.widest(), inner),
+        None => lanes(machine.kind, graph.widest(), fits),
     };
     let columns = tile.as_ref().map_or(lanes, |t| t.columns);
-    let linear = axes == 1;
     let segments = if linear {
         inner / u64::from(lanes)
     } else {
@@ -210,6 +212,7 @@ fn plan<'a>(
         lanes,
         runs,
         tail: match inner % u64::from(columns) {
+            _ if tile.is_none() => 1,
             0 => lanes,
             rest => lanes.min(1 << rest.trailing_zeros()),
         },
