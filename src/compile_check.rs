@@ -123,7 +123,15 @@ fn collect(args: &Args, device: &str) -> Result<Vec<Source>, String> {
     fs::create_dir_all(&dump).map_err(|e| format!("{}: {e}", dump.display()))?;
     let exe = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
     let mut conform = Command::new(exe);
-    conform.args(["conform", "--device", device, "--report"]);
+    // The interpreter is slow at what is cut for a GPU; how long it takes is not asked here.
+    conform.args([
+        "conform",
+        "--device",
+        device,
+        "--timeout",
+        "600",
+        "--report",
+    ]);
     conform.arg(folder.join("report"));
     if let Some(filter) = &args.filter {
         conform.args(["--filter", filter]);

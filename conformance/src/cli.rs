@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 pub use crate::child::SUBCOMMAND;
@@ -45,6 +46,9 @@ pub struct ConformArgs {
     /// Only cases whose id matches: `add/f32/*`, or a whole id
     #[arg(long, value_name = "GLOB")]
     pub filter: Option<String>,
+    /// Only each Nth case, from the Ith on: `1/2` and `2/2` are all of them together
+    #[arg(long, value_name = "I/N")]
+    pub part: Option<Part>,
     /// Folder for report.html, report.json, report.xml and the journals
     #[arg(long, value_name = "DIR", default_value = "target/conformance")]
     pub report: PathBuf,
@@ -57,6 +61,36 @@ pub struct ConformArgs {
     /// Seconds that one case may take before it counts as hung
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub timeout: f64,
+}
+
+/// A share of the cases.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    first: usize,
+    each: usize,
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Part, String> {
+        let numbers = text.split_once('/');
+        let numbers = numbers.and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match numbers {
+            Some((first, each)) if (1..=each).contains(&first) => Ok(Part { first, each }),
+            _ => Err("a part is I/N, with I from 1 to N".into()),
+        }
+    }
+}
+
+impl Part {
+    fn of(self, cases: Vec<Case>) -> Vec<Case> {
+        cases
+            .into_iter()
+            .skip(self.first - 1)
+            .step_by(self.each)
+            .collect()
+    }
 }
 
 /// Print the worst error of each function, dtype and device, as measured.
@@ -138,6 +172,10 @@ fn conform(args: &ConformArgs) -> Result<u8, Stop> {
     // Read first: it may lie where this run's report will.
     let baseline = args.baseline.as_deref().map(read_report).transpose()?;
     let cases = selected(args.profile, args.filter.as_deref())?;
+    let cases = match args.part {
+        Some(part) => part.of(cases),
+        None => cases,
+    };
     let timeout = Duration::try_from_secs_f64(args.timeout)
         .ok()
         .filter(|t| !t.is_zero())
@@ -158,12 +196,16 @@ fn conform(args: &ConformArgs) -> Result<u8, Stop> {
         resume: args.resume,
     };
 
+    // A part is a filter to whoever reads the report.
+    let part = args.part.map(|p| format!("part {}/{}", p.first, p.each));
+    let filter = args.filter.iter().cloned().chain(part).collect::<Vec<_>>();
+    let filter = (!filter.is_empty()).then(|| filter.join(", "));
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION").into(),
         date: String::new(),
         host: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         profile: args.profile,
-        filter: args.filter.clone(),
+        filter: filter.clone(),
         complete: true,
         absent,
         devices: vec![],
@@ -184,7 +226,7 @@ fn conform(args: &ConformArgs) -> Result<u8, Stop> {
                 run.damaged
             );
         }
-        let promised = match args.filter {
+        let promised = match filter {
             None => plan::promise(args.profile),
             Some(_) => plan::count(&cases),
         };

@@ -357,6 +357,28 @@ fn a_run_resumes_from_a_damaged_journal() {
 }
 
 #[test]
+fn parts_are_all_cases_together() {
+    let filter = "{abs,sum}/f32/*";
+    let ids = |more: &[&str]| -> Vec<String> {
+        let (code, report) = run("cpu", filter, more);
+        assert_eq!(code, 0);
+        let cases = report["devices"][0]["cases"].as_array().unwrap();
+        let ids = cases.iter().map(|c| c["id"].as_str().unwrap().into());
+        ids.collect()
+    };
+    let [all, first, second] = [&[][..], &["--part", "1/2"], &["--part", "2/2"]].map(ids);
+    assert_eq!(first.len(), all.len().div_ceil(2));
+    let mut both: Vec<String> = [first, second].concat();
+    both.sort();
+    let mut all = all;
+    all.sort();
+    assert_eq!(both, all);
+    let folder = tempfile::tempdir().unwrap();
+    let out = conform(folder.path(), &["--device", "cpu", "--part", "3/2"]);
+    assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
 fn the_report_is_what_others_rely_on() {
     let folder = tempfile::tempdir().unwrap();
     let out = conform(

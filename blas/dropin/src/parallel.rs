@@ -41,8 +41,10 @@ struct Pool {
 unsafe impl Sync for Pool {}
 
 const OPEN: usize = 1 << 32;
-/// How long a helper looks for the next job before it sleeps.
-const AWAKE: Duration = Duration::from_micros(50);
+/// How long a helper looks for the next job without pause, and how long it looks, giving way to whatever else
+/// there is to run, before it sleeps: waking it takes as long as half a megabyte of work.
+const EAGER: Duration = Duration::from_micros(20);
+const AWAKE: Duration = Duration::from_millis(3);
 
 static POOL: AtomicPtr<Pool> = AtomicPtr::new(std::ptr::null_mut());
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -152,10 +154,10 @@ fn help(pool: &'static Pool) {
     loop {
         let since = Instant::now();
         while pool.epoch.load(Ordering::Acquire) == seen {
-            if since.elapsed() < AWAKE {
-                (0..32).for_each(|_| std::hint::spin_loop());
-            } else {
-                thread::park();
+            match since.elapsed() {
+                t if t < EAGER => (0..32).for_each(|_| std::hint::spin_loop()),
+                t if t < AWAKE => thread::yield_now(),
+                _ => thread::park(),
             }
         }
         seen = pool.epoch.load(Ordering::Acquire);

@@ -353,7 +353,8 @@ impl Panel<'_> {
         }
     }
 
-    /// What the items have, joined in their order; every item gets it.
+    /// What the items have, joined in pairs; every item gets it. (Not one after the other: besides being slow, that
+    /// is more turns of loops than lavapipe has patience for, which leaves them after 65,535 in all.)
     pub fn fold(
         &self,
         b: &mut Builder,
@@ -364,28 +365,33 @@ impl Panel<'_> {
         if self.width == 1 {
             return own.to_vec();
         }
-        let local = b.builtin(Builtin::LocalId(0));
-        for (&place, &value) in shared.iter().zip(own) {
-            b.store(place, local, value, true);
-        }
-        b.barrier(Barrier::Shared);
         let used = &shared[..own.len()];
         let load = |b: &mut Builder, i: Value| -> Vec<Value> {
-            used.iter()
-                .map(|&place| b.load(place, i, 1, true))
-                .collect()
+            let values = used.iter().map(|&place| b.load(place, i, 1, true));
+            values.collect()
         };
-        let (zero, one, width) = (b.u32(0), b.u32(1), b.u32(self.width));
-        let first = load(b, zero);
-        let all: Vec<_> = first.into_iter().map(|v| b.var(v)).collect();
-        b.for_(one, width, one, false, |b, i| {
-            let more = load(b, i);
-            let before: Vec<Value> = all.iter().map(|&v| b.get(v)).collect();
-            for (&var, value) in all.iter().zip(join(b, &before, &more)) {
-                b.set(var, value);
+        let store = |b: &mut Builder, i: Value, values: &[Value]| {
+            for (&place, &value) in used.iter().zip(values) {
+                b.store(place, i, value, true);
             }
+        };
+        let local = b.builtin(Builtin::LocalId(0));
+        store(b, local, own);
+        b.barrier(Barrier::Shared);
+        let (zero, one) = (b.u32(0), b.u32(1));
+        let (half, turns) = (b.u32(self.width / 2), b.u32(self.width.ilog2()));
+        b.for_(zero, turns, one, false, |b, turn| {
+            let left = b.bin(BinOp::Shr, half, turn);
+            let joins = b.bin(BinOp::Lt, local, left);
+            b.if_(joins, |b| {
+                let other = b.add(local, left);
+                let (x, y) = (load(b, local), load(b, other));
+                let both = join(b, &x, &y);
+                store(b, local, &both);
+            });
+            b.barrier(Barrier::Shared);
         });
-        let result = all.iter().map(|&v| b.get(v)).collect();
+        let result = load(b, zero);
         // The arrays may be written again, and so may what was read of matrices.
         self.meet(b);
         result

@@ -44,9 +44,8 @@ fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
         let below = b.add(j, one);
         let at = p.down(b, column, j);
         let alpha = p.number(b, at);
+        // Items meet in it, so that all have read the column before it changes.
         let house = house(b, p, &shared, alpha, [column, below, m]);
-        // All have read the column before it changes.
-        p.meet(b);
         p.once(b, |b| {
             let taus = b.mul(matrix, io.p("taus"));
             let taus = b.add(taus, io.p("first"));
@@ -281,11 +280,10 @@ fn reflect_columns(
             (at, p.load(b, at, 1))
         })
         .collect();
+    // Items meet in it, so that all have read the row of the diagonal.
     let sums = p.fold(b, shared, &own, |b, x, y| {
         x.iter().zip(y).map(|(&x, &y)| b.add(x, y)).collect()
     });
-    // All have read the row of the diagonal.
-    p.meet(b);
     let mut factors = vec![];
     for (sum, &(at, old)) in sums.chunks(p.parts.into()).zip(&diagonals) {
         let sum = b.compose(sum);
