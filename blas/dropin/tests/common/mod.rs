@@ -22,8 +22,11 @@ pub fn path() -> PathBuf {
         // target/PROFILE/deps/TEST
         let exe = std::env::current_exe().unwrap();
         let folder = exe.parent().and_then(Path::parent).unwrap();
+        // As scripts/build does, which has done it mostly: for this package alone, cargo would build
+        // dependencies again, with the features that it alone asks of them.
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", env!("CARGO_PKG_NAME")]);
+        let targets = ["--lib", "--bins", "--tests", "--examples"];
+        cargo.args(["build", "--quiet", "--workspace"]).args(targets);
         if folder
             .file_name()
             .is_some_and(|profile| profile == "release")
