@@ -83,20 +83,18 @@ pub fn matrix(
     tensor(info, dtype, name, &strided)
 }
 
-/// A tensor of a library's operation lies inside its memory; the bytes that it spans.
+/// A tensor of a library's operation, `name` in messages, lies inside its memory; the bytes that it
+/// spans.
 pub fn tensor(info: &DeviceInfo, dtype: Scalar, name: &str, t: &Strided<'_>) -> Result<Range<u64>> {
     if t.shape.len() != t.strides.len() {
-        return invalid(
-            info,
-            format!("tensor {name} has a stride too many or too few"),
-        );
+        return invalid(info, format!("{name} has a stride too many or too few"));
     }
     if t.shape.contains(&0) {
         return Ok(0..0);
     }
     let (mut first, mut last) = (i128::from(t.offset), i128::from(t.offset));
     for (&n, &stride) in t.shape.iter().zip(t.strides) {
-        // Lengths of memory are below 2^64, so that nothing that lies inside of one saturates.
+        // What saturates is outside of any memory, which has less than 2^64 bytes.
         let reach = (n as i128 - 1).saturating_mul(i128::from(stride));
         first = first.saturating_add(reach.min(0));
         last = last.saturating_add(reach.max(0));
@@ -107,7 +105,7 @@ pub fn tensor(info: &DeviceInfo, dtype: Scalar, name: &str, t: &Strided<'_>) -> 
         return invalid(
             info,
             format!(
-                "tensor {name} ({:?} {dtype}, offset {}, strides {:?}) reaches outside its buffer \
+                "{name} ({:?} {dtype}, offset {}, strides {:?}) reaches outside its buffer \
                  of {} bytes",
                 t.shape, t.offset, t.strides, t.memory.bytes
             ),

@@ -154,7 +154,11 @@ impl Blas for Engine {
         };
         self.ask(&Asked {
             dtype: gemm.dtype,
-            tensors: &[("A", strided(0)), ("B", strided(1)), ("C", strided(2))],
+            tensors: &[
+                ("matrix A", strided(0)),
+                ("matrix B", strided(1)),
+                ("matrix C", strided(2)),
+            ],
             what: Op {
                 scalars: [gemm.alpha, gemm.beta],
                 ..blank(op::GEMM)
@@ -196,7 +200,7 @@ impl Dnn for Engine {
         }
         self.ask(&Asked {
             dtype: c.dtype,
-            tensors: &[("X", c.x), ("W", c.w), ("Y", c.y)],
+            tensors: &[("tensor X", c.x), ("tensor W", c.w), ("tensor Y", c.y)],
             what,
         })
     }
@@ -205,8 +209,8 @@ impl Dnn for Engine {
         let Ok(name) = CString::new(e.name) else {
             return Ok(false);
         };
-        let inputs = e.inputs.iter().map(|&input| ("in", input));
-        let tensors: Vec<_> = inputs.chain([("out", e.out)]).collect();
+        let inputs = e.inputs.iter().map(|&input| ("an input", input));
+        let tensors: Vec<_> = inputs.chain([("the result", e.out)]).collect();
         self.ask(&Asked {
             dtype: e.dtype,
             tensors: &tensors,
