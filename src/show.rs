@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use rspirv::binary::Disassemble;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use suanzi::backends::DeviceKind;
 use suanzi::codegen::emit_naga::{self, Features};
@@ -19,8 +20,9 @@ pub struct Args {
     /// Dtype of its inputs.
     #[arg(long, default_value = "f32", value_parser = dtype())]
     dtype: Scalar,
-    /// Language to print.
-    #[arg(long, default_value = "opencl", value_parser = language())]
+    /// Language to print: `opencl`, `cuda`, `hip`, `musa`… `wgsl`, `spirv`; or FILE.toml, which describes
+    /// a dialect as a plugin's caps do.
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "opencl", value_parser = language)]
     dialect: Language,
     /// Kind of device that the work is cut for.
     #[arg(long, default_value = "gpu")]
@@ -32,15 +34,21 @@ fn dtype() -> impl TypedValueParser<Value = Scalar> {
     names.try_map(|name| Scalar::from_name(&name).ok_or("no such dtype"))
 }
 
-fn language() -> impl TypedValueParser<Value = Language> {
-    let dialects = emit_c::DIALECTS.iter().map(|d| d.name);
-    let names = PossibleValuesParser::new(dialects.chain(["wgsl", "spirv"]));
-    names.try_map(|name| match name.as_str() {
-        "wgsl" => Ok(Language::Wgsl),
-        "spirv" => Ok(Language::Spirv),
-        name => emit_c::dialect(name)
-            .map(Language::C)
-            .ok_or("no such language"),
+/// A language by its name, or a dialect that a file describes, as plugins bring them.
+fn language(text: &str) -> Result<Language, String> {
+    match text {
+        "wgsl" => return Ok(Language::Wgsl),
+        "spirv" => return Ok(Language::Spirv),
+        _ => {}
+    }
+    if Path::new(text).extension().is_some_and(|e| e == "toml") {
+        let description = std::fs::read_to_string(text).map_err(|e| e.to_string())?;
+        return emit_c::described(&description).map(Language::C);
+    }
+    emit_c::dialect(text).map(Language::C).ok_or_else(|| {
+        let names = emit_c::DIALECTS.iter().map(|d| d.name);
+        let names: Vec<&str> = names.chain(["wgsl", "spirv"]).collect();
+        format!("possible values: {}, or a file FILE.toml", names.join(", "))
     })
 }
 

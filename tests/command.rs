@@ -96,6 +96,28 @@ fn show_prints_every_dialect() {
     }
 }
 
+/// A dialect of a file is printed as one that is built in; what is wrong with it is said.
+#[test]
+fn show_reads_a_dialect() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chip.toml");
+    let file = file.to_str().unwrap();
+    let args = ["show", "add", "--dialect", file];
+    std::fs::write(file, "base = 'cuda'\nkernel = '__entry__ void $k'\n").unwrap();
+    let output = suanzi(&args, "");
+    let source = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(source.contains("__entry__ void map_add"), "{source}");
+    std::fs::write(file, "base = 'cuda'\nbarier = ''\n").unwrap();
+    let wrong = suanzi(&args, "");
+    let none = suanzi(&["show", "add", "--dialect", "none.toml"], "");
+    for (output, says) in [(wrong, "barier"), (none, "No such file")] {
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(says), "{stderr}");
+    }
+}
+
 #[test]
 fn show_prints_every_operator() {
     for row in suanzi::ops::table::rows() {

@@ -4,7 +4,7 @@
 use crate::caps::Caps;
 use crate::device::{Arg, DeviceInfo, Memory};
 use crate::error::{Error, Result};
-use crate::vendor::Matrix;
+use crate::vendor::{Matrix, Strided};
 use std::ops::Range;
 use suanzi_codegen::ir::{Access, Param, ParamKind};
 use suanzi_codegen::{Kernel, Scalar, Unsupported};
@@ -73,29 +73,46 @@ pub fn matrix(
     rows: u64,
     cols: u64,
 ) -> Result<Range<u64>> {
-    if rows == 0 || cols == 0 {
+    let lengths = [rows, cols].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let strided = Strided {
+        memory: matrix.memory,
+        offset: matrix.offset,
+        shape: &lengths,
+        strides: &[matrix.row_stride, matrix.col_stride],
+    };
+    tensor(info, dtype, name, &strided)
+}
+
+/// A tensor of a library's operation, `name` in messages, lies inside its memory; the bytes that it
+/// spans.
+pub fn tensor(info: &DeviceInfo, dtype: Scalar, name: &str, t: &Strided<'_>) -> Result<Range<u64>> {
+    if t.shape.len() != t.strides.len() {
+        return invalid(info, format!("{name} has a stride too many or too few"));
+    }
+    if t.shape.contains(&0) {
         return Ok(0..0);
     }
-    let reach = |n: u64, stride: i64| i128::from(n - 1) * i128::from(stride);
-    let (down, right) = (
-        reach(rows, matrix.row_stride),
-        reach(cols, matrix.col_stride),
-    );
-    let first = i128::from(matrix.offset) + down.min(0) + right.min(0);
-    let last = i128::from(matrix.offset) + down.max(0) + right.max(0);
+    let (mut first, mut last) = (i128::from(t.offset), i128::from(t.offset));
+    for (&n, &stride) in t.shape.iter().zip(t.strides) {
+        // What saturates is outside of any memory, which has less than 2^64 bytes.
+        let reach = (n as i128 - 1).saturating_mul(i128::from(stride));
+        first = first.saturating_add(reach.min(0));
+        last = last.saturating_add(reach.max(0));
+    }
     let bytes = dtype.bytes() as i128;
-    if first < 0 || (last + 1) * bytes > i128::from(matrix.memory.bytes) {
+    let end = last.saturating_add(1).saturating_mul(bytes);
+    if first < 0 || end > i128::from(t.memory.bytes) {
         return invalid(
             info,
             format!(
-                "matrix {name} of a product ({rows}x{cols} {dtype}, offset {}, strides {} and \
-                 {}) reaches outside its buffer of {} bytes",
-                matrix.offset, matrix.row_stride, matrix.col_stride, matrix.memory.bytes
+                "{name} ({:?} {dtype}, offset {}, strides {:?}) reaches outside its buffer \
+                 of {} bytes",
+                t.shape, t.offset, t.strides, t.memory.bytes
             ),
         );
     }
     // Both ends are inside the memory, whose size is a u64.
-    Ok((first * bytes) as u64..((last + 1) * bytes) as u64)
+    Ok((first * bytes) as u64..end as u64)
 }
 
 /// The arguments of a launch are what the kernel's parameters ask for, and nothing that is

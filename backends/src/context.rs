@@ -10,7 +10,7 @@ use crate::log::{self, Dispatch};
 use crate::pool::{Buffer, Pool, PoolStats};
 use crate::registry;
 use crate::tuned::Tuned;
-use crate::vendor::{Blas, Engine};
+use crate::vendor::{Blas, Dnn, Engine};
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -120,13 +120,22 @@ impl Context {
 
     /// The vendor's library of matrix products, where one is there and to be used.
     pub fn blas(&self) -> Option<&dyn Blas> {
-        let device = self.device();
-        let wanted = match self.inner.engine {
+        let device = self.asks_vendor().then_some(self.device());
+        device.and_then(Device::blas)
+    }
+
+    /// The vendor's library of layers, where one is there and to be used.
+    pub fn dnn(&self) -> Option<&dyn Dnn> {
+        let device = self.asks_vendor().then_some(self.device());
+        device.and_then(Device::dnn)
+    }
+
+    fn asks_vendor(&self) -> bool {
+        match self.inner.engine {
             Engine::Generated => false,
             Engine::Vendor => true,
-            Engine::Auto => device.caps().kind == DeviceKind::Gpu,
-        };
-        wanted.then(|| device.blas()).flatten()
+            Engine::Auto => self.device().caps().kind == DeviceKind::Gpu,
+        }
     }
 
     /// Takes at least `bytes` (at least 1) from the pool or the device.

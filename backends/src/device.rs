@@ -150,4 +150,9 @@ pub trait Device: Send + Sync {
     fn blas(&self) -> Option<&dyn crate::vendor::Blas> {
         None
     }
+
+    /// The vendor's own library of layers, if there is one.
+    fn dnn(&self) -> Option<&dyn crate::vendor::Dnn> {
+        None
+    }
 }

@@ -83,3 +83,72 @@ pub trait Blas: Send + Sync {
     /// the caller then uses a generated kernel.
     fn gemm(&self, op: &Gemm<'_>) -> Result<bool>;
 }
+
+/// A tensor of a layer: element (i, j, …) is at `offset + i * strides[0] + j * strides[1] + …`.
+#[derive(Clone, Copy)]
+pub struct Strided<'a> {
+    /// Where it lies.
+    pub memory: &'a Memory,
+    /// Element (0, 0, …), in elements.
+    pub offset: u64,
+    /// Elements along each axis.
+    pub shape: &'a [usize],
+    /// Elements between neighbours along each axis.
+    pub strides: &'a [i64],
+}
+
+/// `Y = alpha · (X cross-correlated with W) + beta · Y`; with `beta == 0`, Y is not read. X is
+/// `[n, c, image…]`, W `[k, c / groups, window…]`, Y `[n, k, places…]`, wherever channels lie.
+pub struct Convolution<'a> {
+    /// Kind of every tensor.
+    pub dtype: Scalar,
+    /// The image.
+    pub x: Strided<'a>,
+    /// The weights.
+    pub w: Strided<'a>,
+    /// The result, which shares memory with neither.
+    pub y: Strided<'a>,
+    /// Zeros (before, after) each axis of the image, which are multiplied as other numbers are.
+    pub pads: &'a [(usize, usize)],
+    /// From place to place along each axis.
+    pub strides: &'a [usize],
+    /// From element to element of the window.
+    pub dilations: &'a [usize],
+    /// Channels are cut into groups that have nothing to do with each other.
+    pub groups: usize,
+    /// Factor of the sums.
+    pub alpha: f64,
+    /// Factor of Y.
+    pub beta: f64,
+}
+
+/// `out = f(in…)`, element for element.
+pub struct Elementwise<'a> {
+    /// The operator, as the table of operators calls it: `relu`, `add`.
+    pub name: &'a str,
+    /// Kind of every tensor.
+    pub dtype: Scalar,
+    /// Its inputs, of the result's shape.
+    pub inputs: &'a [Strided<'a>],
+    /// The result, which shares memory with no input.
+    pub out: Strided<'a>,
+}
+
+/// A vendor's library of layers.
+pub trait Dnn: Send + Sync {
+    /// Its name and version, for the dispatch log.
+    fn name(&self) -> &str;
+
+    /// Records a convolution. `Ok(false)` if the library does not do it: a generated kernel then
+    /// does, and what the library left in Y is written over.
+    ///
+    /// # Errors
+    /// What the library says of one that it does.
+    fn convolution(&self, op: &Convolution<'_>) -> Result<bool>;
+
+    /// Records an elementwise operator; `Ok(false)` as above.
+    ///
+    /// # Errors
+    /// As above.
+    fn elementwise(&self, op: &Elementwise<'_>) -> Result<bool>;
+}

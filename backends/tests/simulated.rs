@@ -9,7 +9,7 @@ mod sampling;
 use sampling::{download, of_width, run, upload};
 use std::sync::Arc;
 use suanzi_backends::cudalike::simulated;
-use suanzi_backends::vendor::{Gemm, Matrix};
+use suanzi_backends::vendor::{Convolution, Gemm, Matrix, Strided};
 use suanzi_backends::{Arg, Device, DeviceKind, Error, registry};
 use suanzi_codegen::samples::{SAMPLES, sample};
 use suanzi_codegen::{Builder, Scalar};
@@ -147,6 +147,142 @@ fn vendors_libraries_multiply() {
                 }
             }
             assert_eq!(got, right, "{} layout {layout}", d.info().id);
+        }
+    }
+}
+
+/// Element (n, c, image…) of a tensor that may lie anywhere.
+fn at(t: &Strided<'_>, place: &[usize]) -> usize {
+    let steps = place.iter().zip(t.strides).map(|(&p, &s)| p as i64 * s);
+    (t.offset as i64 + steps.sum::<i64>()) as usize
+}
+
+/// Strides of a shape whose channels are first or last.
+fn strides(shape: &[usize], last: bool) -> Vec<i64> {
+    let rank = shape.len();
+    let order: Vec<usize> = match last {
+        true => [0].into_iter().chain(2..rank).chain([1]).collect(),
+        false => (0..rank).collect(),
+    };
+    let (mut strides, mut next) = (vec![0; rank], 1);
+    for &axis in order.iter().rev() {
+        strides[axis] = next;
+        next *= shape[axis] as i64;
+    }
+    strides
+}
+
+/// Convolutions of whole numbers, whose sums are exact in any order; of 12 bits, so that arithmetic of
+/// fewer is noticed.
+#[test]
+fn a_vendors_library_convolves() {
+    let number = |i: usize| ((i * 7919) % 7) as f32 - 3.0;
+    for d in devices().iter().filter(|d| d.dnn().is_none()) {
+        assert!(!d.info().id.starts_with("sim:cuda"), "{}", d.info().id);
+    }
+    for d in devices()
+        .iter()
+        .filter(|d| d.info().id.starts_with("sim:cuda"))
+    {
+        let dnn = d.dnn().expect("a library of layers");
+        assert_eq!(dnn.name(), "cudnn 90000");
+        // Image, window, groups, zeros, strides, dilations.
+        type Sizes<'a> = (&'a [usize], &'a [usize], usize, usize, usize, usize);
+        let all: [Sizes<'_>; 5] = [
+            (&[2, 4, 5, 6], &[6, 4, 3, 2], 1, 0, 1, 1),
+            (&[1, 4, 7, 6], &[6, 2, 3, 3], 2, 1, 2, 1),
+            (&[1, 2, 8, 9], &[3, 2, 2, 3], 1, 2, 1, 2),
+            (&[2, 3, 11], &[4, 3, 3], 1, 1, 2, 1),
+            (&[1, 2, 4, 5, 6], &[3, 2, 2, 3, 2], 1, 1, 1, 1),
+        ];
+        for ((x, w, groups, pad, stride, dilation), last) in all
+            .into_iter()
+            .flat_map(|sizes| [(sizes, false), (sizes, true)])
+        {
+            let axes = x.len() - 2;
+            let places =
+                (2..x.len()).map(|i| (x[i] + 2 * pad - (w[i] - 1) * dilation - 1) / stride + 1);
+            let y: Vec<usize> = [x[0], w[0]].into_iter().chain(places).collect();
+            let shapes = [x, w, &y];
+            let all_strides = shapes.map(|shape| strides(shape, last));
+            let values = [0, 1, 2].map(|i| {
+                let length = shapes[i].iter().product::<usize>() + 3;
+                let more = if i == 0 { 2049.0 } else { 0.0 };
+                (0..length)
+                    .map(|j| number(i + j) + more)
+                    .collect::<Vec<f32>>()
+            });
+            let memory = [0, 1, 2].map(|i| upload(&**d, &values[i]));
+            let tensor = |i: usize| Strided {
+                memory: &memory[i],
+                offset: 3,
+                shape: shapes[i],
+                strides: &all_strides[i],
+            };
+            let mut op = Convolution {
+                dtype: Scalar::F32,
+                x: tensor(0),
+                w: tensor(1),
+                y: tensor(2),
+                pads: &vec![(pad, pad); axes],
+                strides: &vec![stride; axes],
+                dilations: &vec![dilation; axes],
+                groups,
+                alpha: 2.0,
+                beta: -1.0,
+            };
+            assert!(dnn.convolution(&op).expect("a convolution"), "{x:?}");
+            let mut right = values[2].clone();
+            let count = |shape: &[usize]| shape.iter().product::<usize>();
+            let place = |shape: &[usize], mut i: usize| {
+                let mut place = vec![0; shape.len()];
+                for (p, &n) in place.iter_mut().zip(shape).rev() {
+                    (*p, i) = (i % n, i / n);
+                }
+                place
+            };
+            for i in 0..count(&y) {
+                let p = place(&y, i);
+                let mut sum = 0.0;
+                for j in 0..count(&w[1..]) {
+                    let q = place(&w[1..], j);
+                    let channel = p[1] / (w[0] / groups) * w[1] + q[0];
+                    let image = (0..axes)
+                        .map(|a| (p[a + 2] * stride + q[a + 1] * dilation).wrapping_sub(pad));
+                    let from: Vec<usize> = [p[0], channel].into_iter().chain(image).collect();
+                    if from.iter().zip(x).all(|(p, n)| p < n) {
+                        let weight = [&[p[1]][..], &q].concat();
+                        sum += values[0][at(&op.x, &from)] * values[1][at(&op.w, &weight)];
+                    }
+                }
+                let out = at(&op.y, &p);
+                right[out] = 2.0 * sum - values[2][out];
+            }
+            let got: Vec<f32> = download(&**d, &memory[2]);
+            assert_eq!(got, right, "{} {x:?} {w:?} last: {last}", d.info().id);
+
+            // What descriptors cannot say, and what is no float.
+            let uneven = vec![(pad, pad + 1); axes];
+            let refused = Convolution {
+                pads: &uneven,
+                ..op
+            };
+            assert!(!dnn.convolution(&refused).expect("no error"));
+            let flipped: Vec<i64> = all_strides[0].iter().map(|s| -s).collect();
+            let (forwards, offset) = (op.x, values[0].len() as u64 - 1);
+            op.x = Strided {
+                offset,
+                strides: &flipped,
+                ..op.x
+            };
+            assert!(!dnn.convolution(&op).expect("no error"));
+            op.x = forwards;
+            op.dtype = Scalar::I32;
+            assert!(!dnn.convolution(&op).expect("no error"));
+            // Outside of its memory.
+            op.dtype = Scalar::F32;
+            op.y.offset = 4;
+            assert!(matches!(dnn.convolution(&op), Err(Error::Invalid { .. })));
         }
     }
 }

@@ -89,6 +89,9 @@ impl Facts {
         let engine = bench.context().blas();
         let engine = engine.map_or("generated", |blas| blas.name()).to_string();
         list.push(("engine of matrix products".into(), engine));
+        let engine = bench.context().dnn();
+        let engine = engine.map_or("generated", |dnn| dnn.name()).to_string();
+        list.push(("engine of layers".into(), engine));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = match caps.kind {
             suanzi_backends::DeviceKind::Gpu => 2,

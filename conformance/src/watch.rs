@@ -10,7 +10,7 @@ use crate::shadow::{After, Shadow};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use suanzi_backends::cpu;
-use suanzi_backends::vendor::{Blas, Gemm, Matrix};
+use suanzi_backends::vendor::{Blas, Convolution, Dnn, Elementwise, Gemm, Matrix, Strided};
 use suanzi_backends::{
     Arg, Caps, Compiled, Device, DeviceInfo, DeviceKind, Memory, Program, Result,
 };
@@ -120,6 +120,14 @@ impl Watch {
         Ok(Matrix {
             memory: self.inner(matrix.memory)?,
             ..*matrix
+        })
+    }
+
+    /// A tensor in the device's own memory.
+    fn tensor<'a>(&self, tensor: &Strided<'a>) -> Result<Strided<'a>> {
+        Ok(Strided {
+            memory: self.inner(tensor.memory)?,
+            ..*tensor
         })
     }
 
@@ -287,6 +295,11 @@ impl Device for Watch {
         let there = self.inner.blas().is_some() && !self.compares();
         there.then_some(self as &dyn Blas)
     }
+
+    fn dnn(&self) -> Option<&dyn Dnn> {
+        let there = self.inner.dnn().is_some() && !self.compares();
+        there.then_some(self as &dyn Dnn)
+    }
 }
 
 /// The device's own library, under watch.
@@ -311,6 +324,45 @@ impl Blas for Watch {
         })?;
         if done {
             lock(&self.written).push(op.c.memory.clone());
+        }
+        Ok(done)
+    }
+}
+
+/// As above, for layers.
+impl Dnn for Watch {
+    fn name(&self) -> &str {
+        self.inner.dnn().map_or("none", Dnn::name)
+    }
+
+    fn convolution(&self, op: &Convolution<'_>) -> Result<bool> {
+        let Some(dnn) = self.inner.dnn() else {
+            return Ok(false);
+        };
+        let done = dnn.convolution(&Convolution {
+            x: self.tensor(&op.x)?,
+            w: self.tensor(&op.w)?,
+            y: self.tensor(&op.y)?,
+            ..*op
+        })?;
+        if done {
+            lock(&self.written).push(op.y.memory.clone());
+        }
+        Ok(done)
+    }
+
+    fn elementwise(&self, op: &Elementwise<'_>) -> Result<bool> {
+        let Some(dnn) = self.inner.dnn() else {
+            return Ok(false);
+        };
+        let inputs = op.inputs.iter().map(|t| self.tensor(t));
+        let done = dnn.elementwise(&Elementwise {
+            inputs: &inputs.collect::<Result<Vec<_>>>()?,
+            out: self.tensor(&op.out)?,
+            ..*op
+        })?;
+        if done {
+            lock(&self.written).push(op.out.memory.clone());
         }
         Ok(done)
     }

@@ -5,6 +5,9 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use suanzi_backends::vendor::Engine;
+use suanzi_backends::{Context, Settings, plugin, registry};
+use suanzi_ops::{Tensor, ops};
 
 const EXE: &str = env!("CARGO_BIN_EXE_suanzi-conformance");
 const BACKENDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../backends");
@@ -53,13 +56,19 @@ struct Run {
 }
 
 fn conform(plugins: &[&Path], filter: &str, more: &[&str]) -> Run {
+    conform_by("generated", plugins, filter, more)
+}
+
+/// As `engine` of `SUANZI_ENGINE` has it.
+fn conform_by(engine: &str, plugins: &[&Path], filter: &str, more: &[&str]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(EXE);
     command.args(["conform", "--filter", filter, "--report"]);
     command
         .arg(folder.path())
         .args(more)
-        .env("SUANZI_CACHE_DIR", folder.path().join("cache"));
+        .env("SUANZI_CACHE_DIR", folder.path().join("cache"))
+        .env("SUANZI_ENGINE", engine);
     for plugin in plugins {
         command.arg("--plugin").arg(plugin);
     }
@@ -103,6 +112,79 @@ fn a_plugin_in_c_conforms() {
     assert_eq!(run.report["devices"][0]["name"], "The C compiler");
 }
 
+/// Convolutions, and elementwise functions over whole tensors of f32.
+const LIBRARY: &str = "{conv,relu,add}/{f32,f64}/*/s1";
+
+/// A fact of the report about its first device.
+fn fact<'a>(run: &'a Run, name: &str) -> &'a str {
+    let caps = run.report["devices"][0]["caps"].as_array().unwrap();
+    let mut found = caps.iter().filter(|pair| pair[0] == name);
+    found.next().unwrap()[1].as_str().unwrap()
+}
+
+#[test]
+fn a_plugins_library_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = built(folder.path(), "c-plugin/plugin.c", None);
+    let run = conform_by("vendor", &[&plugin], LIBRARY, &[]);
+    passes(&run, &["c:0"]);
+    assert_eq!(fact(&run, "engine of layers"), "c 1");
+    let run = conform(&[&plugin], "relu/f32/2/*", &[]);
+    assert_eq!(fact(&run, "engine of layers"), "generated");
+}
+
+/// The log says whose work it was: the library's where it does what is asked, else the generator's.
+#[test]
+fn the_log_names_a_plugins_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = built(folder.path(), "c-plugin/plugin.c", None);
+    plugin::add(&[library]);
+    let device = registry::open("c:0").unwrap();
+    let settings = Settings {
+        engine: Engine::Vendor,
+        ..Settings::default()
+    };
+    let ctx = Context::with_settings(device, settings);
+    let tensor = |shape: &[usize]| {
+        let values = vec![1.5f32; shape.iter().product()];
+        Tensor::from_slice(&ctx, shape, &values).unwrap()
+    };
+    let (x, w, bias) = (tensor(&[1, 2, 3, 3]), tensor(&[2, 2, 2, 2]), tensor(&[2]));
+    let engines = |work: &dyn Fn() -> Tensor| {
+        let (result, log) = ctx.trace(work);
+        let engines: Vec<String> = log
+            .iter()
+            .map(|d| format!("{} {}", d.op, d.engine))
+            .collect();
+        (result.to_vec::<f32>().unwrap(), engines)
+    };
+    let plain = ops::Convolution::default();
+    let (y, log) = engines(&|| ops::conv(&x, &w, None, &plain).unwrap());
+    assert_eq!((y, &log[..]), (vec![18.0; 8], &["conv c 1".into()][..]));
+    // The bias is there before the library adds to it.
+    let (y, log) = engines(&|| ops::conv(&x, &w, Some(&bias), &plain).unwrap());
+    assert_eq!(
+        (y, log.last().unwrap().as_str()),
+        (vec![19.5; 8], "conv c 1")
+    );
+    let (_, log) = engines(&|| ops::relu(&x).unwrap().eval().unwrap());
+    assert_eq!(log, ["relu c 1"]);
+    let (y, log) = engines(&|| ops::add(&x, &x).unwrap().eval().unwrap());
+    assert_eq!((y, &log[..]), (vec![3.0; 18], &["add c 1".into()][..]));
+    // What is more than one operator, or broadcasts, or is none of the library's, is generated.
+    let (_, log) = engines(&|| {
+        ops::relu(ops::add(&x, &x).unwrap())
+            .unwrap()
+            .eval()
+            .unwrap()
+    });
+    assert_eq!(log, ["relu generated"]);
+    let (_, log) = engines(&|| ops::add(&x, 1.0).unwrap().eval().unwrap());
+    assert_eq!(log, ["add generated"]);
+    let (_, log) = engines(&|| ops::exp(&x).unwrap().eval().unwrap());
+    assert_eq!(log, ["exp generated"]);
+}
+
 #[test]
 fn the_simulator_conforms_at_every_width() {
     let run = conform(&[&simulator()], EACH_SKELETON, &[]);
@@ -142,6 +224,32 @@ fn plugins_that_go_wrong_are_results() {
             assert!(!suffers || detail.contains(why), "{how}: {detail}");
         }
     }
+}
+
+/// A library that is wrong is found as a kernel is: it fails where it is asked, and only there.
+#[test]
+fn a_plugins_wrong_library_is_a_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = built(folder.path(), "broken-plugin/broken.c", Some("LIBRARY"));
+    let filter = "{add/f32/2,add/f32/17,conv/f32/1x2x5x4@T*}/*/s1";
+    let run = conform_by("vendor", &[&plugin], filter, &[]);
+    let cases = run.report["devices"][0]["cases"].as_array().unwrap();
+    let with = |op: &str, status: &str| {
+        let has = |case: &&Value| case["op"] == op && case["status"] == status;
+        cases.iter().filter(has).count()
+    };
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        with("conv", "failed") > 0 && with("add", "passed") > 0,
+        "{cases:#?}"
+    );
+    assert_eq!(
+        with("conv", "failed") + with("add", "passed"),
+        cases.len(),
+        "{cases:#?}"
+    );
+    let run = conform(&[&plugin], filter, &[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
 }
 
 /// What a plugin says of itself cannot be: there is no device, the reason is given, and a sound plugin

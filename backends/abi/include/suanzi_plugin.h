@@ -130,7 +130,8 @@ typedef struct suanzi_source {
 } suanzi_source;
 
 /* Operations of a vendor's own library, in two calls: plan, then run as often as one likes. Tensors
- * are given at plan as shapes, and at run as memory, in the order that the operation names. */
+ * are given at plan as shapes, and at run as memory, in the order that the operation names. The last
+ * one is written; of convolutions and elementwise functions it shares memory with no other. */
 enum { SUANZI_MAX_AXES = 8 };
 
 /* A tensor: element (i, j, ...) is at offset + i * strides[0] + j * strides[1] + ..., in elements. */
@@ -148,10 +149,11 @@ enum {
      * read. alpha and beta are scalars[0] and scalars[1]. */
     SUANZI_OP_GEMM = 0,
     /* tensors X [n, c, spatial...], W [k, c / groups, spatial...], Y [n, k, spatial...], of one to
-     * three spatial axes: Y = alpha * (X cross-correlated with W) + beta * Y. Axis i has
-     * padding[2 i] zeros before and padding[2 i + 1] behind, stride[i] and dilation[i]. */
+     * three spatial axes: Y = alpha * (X cross-correlated with W) + beta * Y; with beta = 0, Y is not
+     * read. Axis i has padding[2 i] zeros before and padding[2 i + 1] behind, stride[i] and
+     * dilation[i]. */
     SUANZI_OP_CONVOLUTION = 1,
-    /* tensors in..., out, all of one shape: out = f(in...), f by name ("relu", "add"...) as
+    /* tensors in..., out, all of one shape and dtype: out = f(in...), f by name ("relu", "add"...) as
      * `suanzi show` has it. */
     SUANZI_OP_ELEMENTWISE = 2
 };

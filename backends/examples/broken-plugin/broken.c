@@ -20,6 +20,7 @@ enum {
     NO_DIALECT,  /* a dialect with a key that is not there */
     NO_MEMORY,   /* memory that is none, without an error */
     NO_STATUS,   /* a status that is none */
+    LIBRARY,     /* the library's convolutions are wrong */
     LOADS_NOT    /* loading ends the process */
 };
 
@@ -87,6 +88,19 @@ static suanzi_status bad_alloc(suanzi_device *device, uint64_t bytes, suanzi_mem
     return SUANZI_OK;
 }
 
+/* Their last element is. */
+static suanzi_status bad_run(suanzi_device *device, suanzi_plan *p, const suanzi_memory *memory, size_t count,
+                             suanzi_memory workspace)
+{
+    suanzi_status status = run(device, p, memory, count, workspace);
+    const suanzi_tensor *out = &p->tensors[count - 1];
+    if (BROKEN != LIBRARY || p->op.kind != SUANZI_OP_CONVOLUTION || is_empty(out)) return status;
+    uint64_t last[SUANZI_MAX_AXES];
+    for (uint32_t axis = 0; axis < out->axes; axis++) last[axis] = out->shape[axis] - 1;
+    *element(out, memory[count - 1], last) += 1;
+    return status;
+}
+
 const suanzi_plugin *suanzi_plugin_get(uint32_t abi)
 {
     static suanzi_plugin broken;
@@ -96,6 +110,7 @@ const suanzi_plugin *suanzi_plugin_get(uint32_t abi)
     broken.launch = bad_launch;
     broken.caps = bad_caps;
     broken.mem_alloc = bad_alloc;
+    broken.run = bad_run;
     if (BROKEN == VERSION) broken.abi = 7;
     if (BROKEN == SMALL) broken.size = 16;
     if (BROKEN == NO_FUNCTION) broken.sync = NULL;

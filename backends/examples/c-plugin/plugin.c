@@ -284,42 +284,106 @@ static suanzi_status sync_device(suanzi_device *device)
     return SUANZI_OK;
 }
 
-/* The vendor's library: products of f32, as simple as they can be. What is planned here is all that a call
- * needs but the memory. */
+/* The vendor's library: products, convolutions, `relu` and `add` of f32, as simple as they can be. A plan
+ * is all that a call needs but the memory. */
 struct suanzi_plan {
-    suanzi_tensor a, b, c;
-    double alpha, beta;
+    suanzi_op op;
+    suanzi_tensor tensors[3];
 };
 
 static suanzi_status plan(suanzi_device *device, const suanzi_op *op, suanzi_plan **plan, uint64_t *workspace_bytes)
 {
-    if (op->kind != SUANZI_OP_GEMM || op->tensors[0].dtype != SUANZI_F32)
-        return fails(device, SUANZI_UNSUPPORTED, "only products of f32");
+    int known = op->kind == SUANZI_OP_GEMM || op->kind == SUANZI_OP_CONVOLUTION ||
+                (op->kind == SUANZI_OP_ELEMENTWISE && (!strcmp(op->name, "relu") || !strcmp(op->name, "add")));
+    if (!known || op->tensor_count > 3 || op->tensors[0].dtype != SUANZI_F32)
+        return fails(device, SUANZI_UNSUPPORTED, "only products, convolutions, relu and add of f32");
     suanzi_plan *p = malloc(sizeof *p);
     if (!p) return fails(device, SUANZI_OUT_OF_MEMORY, "no room for a plan");
-    *p = (suanzi_plan){op->tensors[0], op->tensors[1], op->tensors[2], op->scalars[0], op->scalars[1]};
+    p->op = *op;
+    memcpy(p->tensors, op->tensors, op->tensor_count * sizeof *op->tensors);
     *plan = p;
     *workspace_bytes = 0;
     return SUANZI_OK;
 }
 
-static float *element(const suanzi_tensor *t, suanzi_memory memory, uint64_t i, uint64_t j)
+/* An element by its place along each axis. */
+static float *element(const suanzi_tensor *t, suanzi_memory memory, const uint64_t *place)
 {
-    return (float *)at(memory, 0) + t->offset + (int64_t)i * t->strides[0] + (int64_t)j * t->strides[1];
+    int64_t at_element = (int64_t)t->offset;
+    for (uint32_t axis = 0; axis < t->axes; axis++) at_element += (int64_t)place[axis] * t->strides[axis];
+    return (float *)at(memory, 0) + at_element;
+}
+
+/* The next place of a shape, the last axis first; 0 after the last one. */
+static int next(const uint64_t *shape, uint32_t axes, uint64_t *place)
+{
+    while (axes-- > 0) {
+        if (++place[axes] < shape[axes]) return 1;
+        place[axes] = 0;
+    }
+    return 0;
+}
+
+static int is_empty(const suanzi_tensor *t)
+{
+    for (uint32_t axis = 0; axis < t->axes; axis++)
+        if (t->shape[axis] == 0) return 1;
+    return 0;
+}
+
+/* The sum of products for one place of a matrix. */
+static double product(const suanzi_plan *p, const suanzi_memory *memory, const uint64_t *place)
+{
+    double sum = 0;
+    for (uint64_t k = 0; k < p->tensors[0].shape[1]; k++) {
+        uint64_t a[] = {place[0], k}, b[] = {k, place[1]};
+        sum += (double)*element(&p->tensors[0], memory[0], a) * *element(&p->tensors[1], memory[1], b);
+    }
+    return sum;
+}
+
+/* The sum over a window for one place of a result. Zeros around the image are multiplied as other
+ * numbers are. */
+static double window(const suanzi_plan *p, const suanzi_memory *memory, const uint64_t *place)
+{
+    const suanzi_op *op = &p->op;
+    const suanzi_tensor *x = &p->tensors[0], *w = &p->tensors[1];
+    uint64_t group = place[1] / (w->shape[0] / op->groups), in[SUANZI_MAX_AXES] = {place[0]};
+    uint64_t at_window[SUANZI_MAX_AXES] = {place[1]};
+    double sum = 0;
+    if (is_empty(w)) return 0;
+    do {
+        int inside = 1;
+        in[1] = group * w->shape[1] + at_window[1];
+        for (uint32_t i = 0; i + 2 < x->axes; i++) {
+            /* Before the image it wraps, and is not below the length either. */
+            in[i + 2] = place[i + 2] * op->stride[i] + at_window[i + 2] * op->dilation[i] - op->padding[2 * i];
+            inside &= in[i + 2] < x->shape[i + 2];
+        }
+        sum += (inside ? (double)*element(x, memory[0], in) : 0.0) * *element(w, memory[1], at_window);
+    } while (next(w->shape + 1, w->axes - 1, at_window + 1));
+    return sum;
 }
 
 static suanzi_status run(suanzi_device *device, suanzi_plan *p, const suanzi_memory *memory, size_t count,
                          suanzi_memory workspace)
 {
-    (void)device, (void)count, (void)workspace;
-    for (uint64_t i = 0; i < p->c.shape[0]; i++)
-        for (uint64_t j = 0; j < p->c.shape[1]; j++) {
-            double sum = 0;
-            for (uint64_t k = 0; k < p->a.shape[1]; k++)
-                sum += (double)*element(&p->a, memory[0], i, k) * *element(&p->b, memory[1], k, j);
-            float *c = element(&p->c, memory[2], i, j);
-            *c = (float)(p->alpha * sum + (p->beta != 0 ? p->beta * *c : 0));
+    (void)device, (void)workspace;
+    const suanzi_tensor *out = &p->tensors[count - 1];
+    uint64_t place[SUANZI_MAX_AXES] = {0};
+    if (is_empty(out)) return SUANZI_OK;
+    do {
+        float *y = element(out, memory[count - 1], place);
+        if (p->op.kind == SUANZI_OP_ELEMENTWISE) {
+            float a = *element(&p->tensors[0], memory[0], place);
+            /* relu: a NaN stays one, and no zero is below zero. */
+            *y = count == 3 ? a + *element(&p->tensors[1], memory[1], place) : a > 0 || a != a ? a : 0;
+        } else {
+            double sum = p->op.kind == SUANZI_OP_GEMM ? product(p, memory, place) : window(p, memory, place);
+            double beta = p->op.scalars[1];
+            *y = (float)(p->op.scalars[0] * sum + (beta != 0 ? beta * *y : 0));
         }
+    } while (next(out->shape, out->axes, place));
     return SUANZI_OK;
 }
 

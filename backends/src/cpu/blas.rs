@@ -42,9 +42,9 @@ impl Blas for Gemms {
         let cells = |matrix: &Matrix<'_>| self.core.cells(matrix.memory).cloned();
         let (a, b, c) = (cells(&op.a)?, cells(&op.b)?, cells(&op.c)?);
         let place = |name, matrix, rows, cols| self.place(op.dtype, name, matrix, rows, cols);
-        let (at_a, in_a) = place("A", &op.a, op.m, op.k)?;
-        let (at_b, in_b) = place("B", &op.b, op.k, op.n)?;
-        let (at_c, in_c) = place("C", &op.c, op.m, op.n)?;
+        let (at_a, in_a) = place("matrix A", &op.a, op.m, op.k)?;
+        let (at_b, in_b) = place("matrix B", &op.b, op.k, op.n)?;
+        let (at_c, in_c) = place("matrix C", &op.c, op.m, op.n)?;
         let meets_c = |matrix: &Matrix<'_>, bytes: Range<u64>| {
             let apart = bytes.end <= in_c.start || in_c.end <= bytes.start;
             op.c.memory.same(matrix.memory) && !apart

@@ -232,6 +232,48 @@ functions! {
     );
 }
 
+functions! {
+    /// What the functions of a library of layers are called.
+    DnnNames,
+    /// The functions of a library of layers. What is done is said by descriptors.
+    Dnn:
+    /// A handle.
+    create(*mut Handle);
+    /// Destroys it.
+    destroy(Handle);
+    /// Work goes into a stream.
+    set_stream(Handle, Handle);
+    /// A descriptor of a tensor.
+    tensor(*mut Handle);
+    /// Its kind, how many axes, their lengths and strides.
+    tensor_set(Handle, c_int, c_int, *const c_int, *const c_int);
+    /// Destroys it.
+    tensor_destroy(Handle);
+    /// A descriptor of weights.
+    filter(*mut Handle);
+    /// Their kind, format, how many axes, their lengths.
+    filter_set(Handle, c_int, c_int, c_int, *const c_int);
+    /// Destroys it.
+    filter_destroy(Handle);
+    /// A descriptor of a convolution.
+    convolution(*mut Handle);
+    /// Its axes, zeros, strides, dilations, mode, the kind of its sums.
+    convolution_set(Handle, c_int, *const c_int, *const c_int, *const c_int, c_int, c_int);
+    /// Its groups.
+    convolution_groups(Handle, c_int);
+    /// Its arithmetic.
+    convolution_math(Handle, c_int);
+    /// Destroys it.
+    convolution_destroy(Handle);
+    /// The memory that a convolution by an algorithm needs: x, w, convolution, y, algorithm.
+    workspace(Handle, Handle, Handle, Handle, Handle, c_int, *mut usize);
+    /// A convolution: alpha, x, w, convolution, algorithm, workspace, beta, y.
+    forward(
+        Handle, *const c_void, Handle, Address, Handle, Address, Handle, c_int, Address, usize,
+        *const c_void, Handle, Address
+    );
+}
+
 /// A loaded library.
 #[derive(Clone, Copy)]
 pub struct Library {

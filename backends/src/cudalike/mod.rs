@@ -2,7 +2,7 @@
 //!
 //! - [`table`]: what a vendor's table holds; [`library`]: functions by name, each there or not.
 //! - `session`: an opened device, its context and its stream; `compiler`: from source to binary;
-//!   `blas`: the vendor's products of matrices.
+//!   `blas`, `dnn`: the vendor's products of matrices, and its convolutions.
 //! - this file: the [`Device`], and who it is.
 //!
 //! Kernels are printed in the vendor's dialect, compiled by its run-time compiler or by the command
@@ -12,6 +12,7 @@
 
 mod blas;
 mod compiler;
+mod dnn;
 pub mod library;
 mod session;
 pub mod simulated;
@@ -22,7 +23,9 @@ use crate::check;
 use crate::device::{Arg, Compiled, Device, DeviceInfo, Memory, Program};
 use crate::error::{Error, Result};
 use crate::seal::{sealed, unsealed};
+use crate::vendor::{Blas, Dnn};
 use blas::VendorBlas;
+use dnn::VendorDnn;
 use library::{Address, Failure, Handle};
 use session::{Loaded, Session};
 use std::ffi::CString;
@@ -45,6 +48,7 @@ pub struct CudaLike {
     opened: OnceLock<Result<Arc<Session>>>,
     compiler: OnceLock<std::result::Result<Compiler, String>>,
     blas: OnceLock<Option<VendorBlas>>,
+    dnn: OnceLock<Option<VendorDnn>>,
 }
 
 /// A device of a driver's list.
@@ -218,6 +222,7 @@ impl CudaLike {
             opened: OnceLock::new(),
             compiler: OnceLock::new(),
             blas: OnceLock::new(),
+            dnn: OnceLock::new(),
         }
     }
 
@@ -301,6 +306,19 @@ impl CudaLike {
                 what,
             },
         }
+    }
+
+    /// A library that was looked for; why there is none is said in the dispatch log.
+    fn found_library<T>(&self, of: &str, opened: std::result::Result<T, String>) -> Option<T> {
+        if let Err(why) = &opened {
+            let device = &self.info.id;
+            tracing::info!(
+                target: "suanzi::dispatch",
+                device,
+                "no vendor's library of {of}, so its kernels are generated: {why}"
+            );
+        }
+        opened.ok()
     }
 
     fn compile_error(&self, kernel: &Kernel, log: String) -> Error {
@@ -491,20 +509,15 @@ impl Device for CudaLike {
         result.map(|()| time)
     }
 
-    fn blas(&self) -> Option<&dyn crate::vendor::Blas> {
-        let open = || {
-            let opened = VendorBlas::open(self);
-            if let Err(why) = &opened {
-                let device = &self.info.id;
-                tracing::info!(
-                    target: "suanzi::dispatch",
-                    device,
-                    "no vendor's matrix library, so all kernels are generated: {why}"
-                );
-            }
-            opened.ok()
-        };
+    fn blas(&self) -> Option<&dyn Blas> {
+        let open = || self.found_library("products of matrices", VendorBlas::open(self));
         let blas = self.blas.get_or_init(open).as_ref();
-        blas.map(|b| b as &dyn crate::vendor::Blas)
+        blas.map(|b| b as &dyn Blas)
+    }
+
+    fn dnn(&self) -> Option<&dyn Dnn> {
+        let open = || self.found_library("layers", VendorDnn::open(self));
+        let dnn = self.dnn.get_or_init(open).as_ref();
+        dnn.map(|d| d as &dyn Dnn)
     }
 }

@@ -4,7 +4,7 @@
 //! missing is decided in one place, by the driver: no such function, no such feature, or an error
 //! that names it.
 
-use super::library::{BlasNames, CompilerNames, DriverNames, Name};
+use super::library::{BlasNames, CompilerNames, DnnNames, DriverNames, Name};
 use suanzi_codegen::Scalar;
 use suanzi_codegen::emit_c::Dialect;
 
@@ -204,14 +204,42 @@ pub struct Extended {
     pub algorithm: i32,
 }
 
-/// A library of layers: recorded, not called yet.
+/// A library of layers, called as cuDNN's functions with descriptors are.
 pub struct Dnn {
-    /// File names.
+    /// The name in the dispatch log.
+    pub engine: &'static str,
+    /// File names or paths, to be tried in this order.
     pub libraries: &'static [&'static str],
-    /// A function that tells it from others.
-    pub create: Name,
-    /// It is called as cuDNN is.
-    pub like_cudnn: bool,
+    /// What its functions are called.
+    pub names: DnnNames,
+    /// A function that returns the library's version.
+    pub version: Name,
+    /// A function that returns a status in words.
+    pub error_string: Name,
+    /// Its numbers. Where they are not known, it is not asked.
+    pub numbers: Option<DnnNumbers>,
+}
+
+/// Numbers of a library of layers.
+pub struct DnnNumbers {
+    /// f32.
+    pub f32: i32,
+    /// f64.
+    pub f64: i32,
+    /// f16.
+    pub f16: Option<i32>,
+    /// bf16.
+    pub bf16: Option<i32>,
+    /// Weights with channels before the window, and behind it.
+    pub formats: [i32; 2],
+    /// The window is not turned round.
+    pub cross_correlation: i32,
+    /// Arithmetic of f32 and f64 in their own precision; of narrower kinds, by matrix units too.
+    pub math: [i32; 2],
+    /// Algorithms that sum the products themselves, whose errors are those of sums; best first.
+    pub algorithms: &'static [i32],
+    /// Statuses, from and to, of what the library does not do.
+    pub unsupported: &'static [(i32, i32)],
 }
 
 impl Label {

@@ -1,8 +1,8 @@
 //! This library's device over a plugin's: kernels are printed in the device's dialect, arguments
 //! packed into one buffer.
 
-use super::blas::Engine;
 use super::caps::{self, Described};
+use super::engine::Engine;
 use super::load::Library;
 use super::session::{About, Buffer, Kernel as Entry, Session};
 use crate::caps::Caps;
@@ -10,7 +10,7 @@ use crate::check;
 use crate::device::{Arg, Compiled, Device, DeviceInfo, Memory, Program};
 use crate::error::{Error, Result};
 use crate::seal::{sealed, unsealed};
-use crate::vendor::Blas;
+use crate::vendor::{Blas, Dnn};
 use std::ffi::{CString, c_char};
 use std::ptr;
 use std::sync::{Arc, Mutex};
@@ -399,5 +399,9 @@ impl Device for PluginDevice {
 
     fn blas(&self) -> Option<&dyn Blas> {
         self.engine.as_ref().map(|engine| engine as &dyn Blas)
+    }
+
+    fn dnn(&self) -> Option<&dyn Dnn> {
+        self.engine.as_ref().map(|engine| engine as &dyn Dnn)
     }
 }

@@ -3,14 +3,14 @@
 //!
 //! - `load`: libraries, and their tables; `caps`: what devices say of themselves. Both believe
 //!   nothing: what cannot be is an error that names the library.
-//! - `session`: an opened device and its lock; `device`, `blas`: this library's traits over it.
+//! - `session`: an opened device and its lock; `device`, `engine`: this library's traits over it.
 //!
 //! A library that was loaded stays: what it started may still run. Nothing protects this process from
 //! a plugin that crashes or hangs; `suanzi conform` loads plugins in processes of their own.
 
-mod blas;
 mod caps;
 mod device;
+mod engine;
 mod load;
 mod session;
 

@@ -2,7 +2,7 @@
 //! not known, so that no device can be opened yet: the error says which names are missing.
 
 use super::nvidia::CODES;
-use crate::cudalike::library::{BlasNames, DriverNames};
+use crate::cudalike::library::{BlasNames, DnnNames, DriverNames};
 use crate::cudalike::table::*;
 use suanzi_codegen::emit_c::SUPA;
 
@@ -66,8 +66,12 @@ pub const BIREN: Vendor = Vendor {
         extended: None,
     }),
     dnn: Some(Dnn {
+        engine: "sudnn",
         libraries: &["libsudnn.so"],
-        create: Some("sudnnCreate"),
-        like_cudnn: true,
+        // `sudnn…`; no more is known of them.
+        names: DnnNames::UNKNOWN,
+        version: None,
+        error_string: None,
+        numbers: None,
     }),
 };

@@ -2,7 +2,7 @@
 //! its library has the driver's functions, are not known: they are looked for by CUDA's names, and
 //! what is missing is said.
 
-use super::nvidia::{CUBLAS, NVIDIA};
+use super::nvidia::{CUBLAS, CUDNN, NVIDIA};
 use crate::cudalike::table::*;
 use suanzi_codegen::emit_c::CUDALIKE;
 
@@ -30,8 +30,12 @@ pub const DENGLIN: Vendor = Vendor {
         extended: None,
     }),
     dnn: Some(Dnn {
+        engine: "cudnn",
         libraries: &["libcudnn.so"],
-        create: Some("cudnnCreate"),
-        like_cudnn: true,
+        names: CUDNN,
+        version: Some("cudnnGetVersion"),
+        error_string: Some("cudnnGetErrorString"),
+        // Its own header's were not seen.
+        numbers: None,
     }),
 };

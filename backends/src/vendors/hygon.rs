@@ -101,9 +101,6 @@ pub const HYGON: Vendor = Vendor {
         operations: [111, 112],
         extended: None,
     }),
-    dnn: Some(Dnn {
-        libraries: &["libMIOpen.so.1", "libMIOpen.so"],
-        create: Some("miopenCreate"),
-        like_cudnn: false,
-    }),
+    // MIOpen (libMIOpen.so.1), which is called otherwise than cuDNN is.
+    dnn: None,
 };

@@ -1,6 +1,6 @@
 //! Iluvatar CoreX: CUDA's names, in libraries with CUDA's names; subgroups of 64.
 
-use super::nvidia::{CUBLAS, NVIDIA};
+use super::nvidia::{CUBLAS, CUDNN, NVIDIA};
 use crate::cudalike::table::*;
 use suanzi_codegen::emit_c::COREX;
 
@@ -34,8 +34,12 @@ pub const ILUVATAR: Vendor = Vendor {
         extended: None,
     }),
     dnn: Some(Dnn {
+        engine: "cudnn",
         libraries: &["/usr/local/corex/lib64/libcudnn.so"],
-        create: Some("cudnnCreate"),
-        like_cudnn: true,
+        names: CUDNN,
+        version: Some("cudnnGetVersion"),
+        error_string: Some("cudnnGetErrorString"),
+        // Its own header's were not seen.
+        numbers: None,
     }),
 };

@@ -1,7 +1,7 @@
 //! MetaX MACA: HIP's manner under `mc`; arguments in one buffer alone; programs as bitcode.
 
 use super::nvidia::CODES;
-use crate::cudalike::library::{BlasNames, CompilerNames, DriverNames};
+use crate::cudalike::library::{BlasNames, CompilerNames, DnnNames, DriverNames};
 use crate::cudalike::table::*;
 use suanzi_codegen::emit_c::MACA;
 
@@ -96,8 +96,30 @@ pub const METAX: Vendor = Vendor {
         extended: None,
     }),
     dnn: Some(Dnn {
-        libraries: &["libmcdnn.so"],
-        create: Some("mcdnnCreate"),
-        like_cudnn: true,
+        engine: "mcdnn",
+        libraries: &["libmcdnn.so", "/opt/maca/lib/libmcdnn.so"],
+        // As public programs call them.
+        names: DnnNames {
+            create: Some("mcdnnCreate"),
+            destroy: Some("mcdnnDestroy"),
+            set_stream: Some("mcdnnSetStream"),
+            tensor: Some("mcdnnCreateTensorDescriptor"),
+            tensor_set: Some("mcdnnSetTensorNdDescriptor"),
+            tensor_destroy: Some("mcdnnDestroyTensorDescriptor"),
+            filter: Some("mcdnnCreateFilterDescriptor"),
+            filter_set: Some("mcdnnSetFilterNdDescriptor"),
+            filter_destroy: Some("mcdnnDestroyFilterDescriptor"),
+            convolution: Some("mcdnnCreateConvolutionDescriptor"),
+            convolution_set: Some("mcdnnSetConvolutionNdDescriptor"),
+            convolution_groups: Some("mcdnnSetConvolutionGroupCount"),
+            convolution_math: Some("mcdnnSetConvolutionMathType"),
+            convolution_destroy: Some("mcdnnDestroyConvolutionDescriptor"),
+            workspace: Some("mcdnnGetConvolutionForwardWorkspaceSize"),
+            forward: Some("mcdnnConvolutionForward"),
+        },
+        version: Some("mcdnnGetVersion"),
+        error_string: None,
+        // The header's numbers were not seen.
+        numbers: None,
     }),
 };

@@ -104,10 +104,6 @@ pub const MOORE_THREADS: Vendor = Vendor {
         operations: [111, 112],
         extended: None,
     }),
-    dnn: Some(Dnn {
-        libraries: &["libmudnn.so"],
-        // C++ alone.
-        create: None,
-        like_cudnn: false,
-    }),
+    // mudnn is C++ alone.
+    dnn: None,
 };

@@ -1,6 +1,6 @@
 //! NVIDIA CUDA: the yardstick, whose names the others follow.
 
-use crate::cudalike::library::{BlasNames, CompilerNames, DriverNames};
+use crate::cudalike::library::{BlasNames, CompilerNames, DnnNames, DriverNames};
 use crate::cudalike::table::*;
 use suanzi_codegen::Scalar;
 use suanzi_codegen::emit_c::CUDA;
@@ -72,6 +72,43 @@ pub const EXTENDED: Extended = Extended {
     bf16: Some(14),
     compute_f32: 68,
     algorithm: -1,
+};
+
+/// cuDNN's names: its functions with descriptors, which versions 8 and 9 have.
+pub const CUDNN: DnnNames = DnnNames {
+    create: Some("cudnnCreate"),
+    destroy: Some("cudnnDestroy"),
+    set_stream: Some("cudnnSetStream"),
+    tensor: Some("cudnnCreateTensorDescriptor"),
+    tensor_set: Some("cudnnSetTensorNdDescriptor"),
+    tensor_destroy: Some("cudnnDestroyTensorDescriptor"),
+    filter: Some("cudnnCreateFilterDescriptor"),
+    filter_set: Some("cudnnSetFilterNdDescriptor"),
+    filter_destroy: Some("cudnnDestroyFilterDescriptor"),
+    convolution: Some("cudnnCreateConvolutionDescriptor"),
+    convolution_set: Some("cudnnSetConvolutionNdDescriptor"),
+    convolution_groups: Some("cudnnSetConvolutionGroupCount"),
+    convolution_math: Some("cudnnSetConvolutionMathType"),
+    convolution_destroy: Some("cudnnDestroyConvolutionDescriptor"),
+    workspace: Some("cudnnGetConvolutionForwardWorkspaceSize"),
+    forward: Some("cudnnConvolutionForward"),
+};
+
+/// cuDNN's numbers, as its header has them.
+pub const CUDNN_NUMBERS: DnnNumbers = DnnNumbers {
+    f32: 0,
+    f64: 1,
+    f16: Some(2),
+    bf16: Some(9),
+    // NCHW, NHWC.
+    formats: [0, 1],
+    cross_correlation: 1,
+    // FMA_MATH: the default takes TF32 for f32 from 8.0 on. TENSOR_OP_MATH.
+    math: [3, 1],
+    // IMPLICIT_PRECOMP_GEMM, IMPLICIT_GEMM.
+    algorithms: &[1, 0],
+    // NOT_SUPPORTED of version 8, and the group of version 9.
+    unsupported: &[(9, 9), (3000, 3999)],
 };
 
 /// The table.
@@ -152,8 +189,11 @@ pub const NVIDIA: Vendor = Vendor {
         extended: Some(EXTENDED),
     }),
     dnn: Some(Dnn {
+        engine: "cudnn",
         libraries: &["libcudnn.so.9", "libcudnn.so.8", "libcudnn.so"],
-        create: Some("cudnnCreate"),
-        like_cudnn: true,
+        names: CUDNN,
+        version: Some("cudnnGetVersion"),
+        error_string: Some("cudnnGetErrorString"),
+        numbers: Some(CUDNN_NUMBERS),
     }),
 };

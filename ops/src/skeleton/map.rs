@@ -12,7 +12,7 @@ mod tile;
 
 use super::access::{self, Declared, Inner, Positions, Reader, Scalars, Walk};
 use super::graph::{Graph, Node, Source};
-use super::{Machine, failed};
+use super::{Machine, failed, layers};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::shape::Space;
@@ -51,6 +51,9 @@ struct Shape<'a> {
 /// Runs an expression as one kernel into a tensor of its shape and dtype.
 pub(crate) fn map(expr: &Expr, out: &Tensor) -> Result<()> {
     if out.numel() == 0 {
+        return Ok(());
+    }
+    if layers::elementwise(expr, out)? {
         return Ok(());
     }
     let op = expr.name();

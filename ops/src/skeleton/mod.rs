@@ -6,6 +6,7 @@
 //! - [`reduce`]: `out[o] = finish(⊕ over r of lift(f(in[o, r]…)))`.
 //! - [`scan`]: the running ⊕ along an axis.
 //! - [`contract`]: `out[m, n] = epilogue(Σ over k of A[m, k] · B[k, n])`.
+//! - [`layers`]: a vendor's library in place of a kernel.
 //! - [`each`]: numbered tasks over buffers, for what is no map.
 //! - [`sort`]: rows of keys in order.
 //! - [`runs`]: rows with equal ids folded.
@@ -18,6 +19,7 @@ mod access;
 mod contract;
 mod each;
 mod graph;
+pub(crate) mod layers;
 mod map;
 mod reduce;
 mod runs;

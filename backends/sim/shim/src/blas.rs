@@ -15,7 +15,7 @@ const NOT_INITIALIZED: c_int = 1;
 const INVALID_VALUE: c_int = 7;
 
 /// A kind of elements, in numbers of its own precision or more.
-trait Element: Copy {
+pub trait Element: Copy {
     fn wide(self) -> f64;
     fn narrow(wide: f64) -> Self;
 }

@@ -82,7 +82,7 @@ unsafe fn give<T>(out: *mut T, value: T) -> Status {
 }
 
 /// A range lies in one block.
-fn inside(address: u64, bytes: usize) -> Status {
+pub fn inside(address: u64, bytes: usize) -> Status {
     let blocks = blocks();
     let block = blocks.range(..=address).next_back();
     let good = block.is_some_and(|(start, length)| {

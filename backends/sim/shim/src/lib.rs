@@ -1,7 +1,7 @@
 //! The libraries of four vendors by name, over the simulator: what a vendor's table in
 //! `suanzi-backends` calls is here, so that every table is run without its hardware.
 //!
-//! One implementation ([`driver`], [`compiler`], [`blas`]) serves all; a [`flavour`] has a vendor's
+//! One implementation ([`driver`], [`compiler`], [`blas`], [`dnn`]) serves all; a [`flavour`] has a vendor's
 //! numbers, written down here a second time and not taken from the tables, and the names are at the
 //! end of this file. It is strict: a number that the vendor does not have, a call before `Init`, a
 //! call without a current context, an option that the vendor's compiler does not know, arguments of
@@ -12,6 +12,7 @@
 
 mod blas;
 mod compiler;
+mod dnn;
 mod driver;
 mod flavour;
 mod objects;
@@ -185,6 +186,64 @@ macro_rules! role {
             algorithm: c_int
         ));
     };
+    (dnn_version, $f:ident, $n:ident) => {
+        /// The vendor's function of this name.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $n() -> usize {
+            90000
+        }
+    };
+    (dnn_error_string, $f:ident, $n:ident) => {
+        /// The vendor's function of this name.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $n(code: c_int) -> *const c_char {
+            dnn::words(code)
+        }
+    };
+    (dnn_create, $f:ident, $n:ident) => { export!($f, $n, dnn::create(out: *mut Handle)); };
+    (dnn_destroy, $f:ident, $n:ident) => { export!($f, $n, dnn::destroy(handle: Handle)); };
+    (dnn_set_stream, $f:ident, $n:ident) => {
+        export!($f, $n, dnn::set_stream(handle: Handle, stream: Handle));
+    };
+    (dnn_tensor, $f:ident, $n:ident) => { export!($f, $n, dnn::tensor(out: *mut Handle)); };
+    (dnn_tensor_set, $f:ident, $n:ident) => {
+        export!($f, $n, dnn::tensor_set(
+            of: Handle, kind: c_int, axes: c_int, lengths: *const c_int, strides: *const c_int
+        ));
+    };
+    (dnn_filter, $f:ident, $n:ident) => { export!($f, $n, dnn::filter(out: *mut Handle)); };
+    (dnn_filter_set, $f:ident, $n:ident) => {
+        export!($f, $n, dnn::filter_set(
+            of: Handle, kind: c_int, format: c_int, axes: c_int, lengths: *const c_int
+        ));
+    };
+    (dnn_convolution, $f:ident, $n:ident) => { export!($f, $n, dnn::convolution(out: *mut Handle)); };
+    (dnn_convolution_set, $f:ident, $n:ident) => {
+        export!($f, $n, dnn::convolution_set(
+            of: Handle, axes: c_int, pads: *const c_int, strides: *const c_int,
+            dilations: *const c_int, mode: c_int, sums: c_int
+        ));
+    };
+    (dnn_convolution_groups, $f:ident, $n:ident) => {
+        export!($f, $n, dnn::convolution_groups(of: Handle, groups: c_int));
+    };
+    (dnn_convolution_math, $f:ident, $n:ident) => {
+        export!($f, $n, dnn::convolution_math(of: Handle, math: c_int));
+    };
+    (dnn_forget, $f:ident, $n:ident) => { export!($f, $n, dnn::forget(of: Handle)); };
+    (dnn_workspace, $f:ident, $n:ident) => {
+        export!($f, $n, dnn::workspace(
+            handle: Handle, x: Handle, w: Handle, by: Handle, y: Handle, algorithm: c_int,
+            out: *mut usize
+        ));
+    };
+    (dnn_forward, $f:ident, $n:ident) => {
+        export!($f, $n, dnn::forward(
+            handle: Handle, alpha: *const c_void, x_of: Handle, x: u64, w_of: Handle, w: u64,
+            by: Handle, algorithm: c_int, space: u64, bytes: usize, beta: *const c_void,
+            y_of: Handle, y: u64
+        ));
+    };
 }
 
 /// A vendor's names.
@@ -217,6 +276,18 @@ mod names {
         blas_create = cublasCreate_v2, blas_destroy = cublasDestroy_v2,
         blas_version = cublasGetVersion_v2, blas_set_stream = cublasSetStream_v2,
         blas_sgemm = cublasSgemm_v2, blas_dgemm = cublasDgemm_v2, blas_gemm_ex = cublasGemmEx,
+        dnn_version = cudnnGetVersion, dnn_error_string = cudnnGetErrorString,
+        dnn_create = cudnnCreate, dnn_destroy = cudnnDestroy, dnn_set_stream = cudnnSetStream,
+        dnn_tensor = cudnnCreateTensorDescriptor, dnn_tensor_set = cudnnSetTensorNdDescriptor,
+        dnn_forget = cudnnDestroyTensorDescriptor, dnn_filter = cudnnCreateFilterDescriptor,
+        dnn_filter_set = cudnnSetFilterNdDescriptor, dnn_forget = cudnnDestroyFilterDescriptor,
+        dnn_convolution = cudnnCreateConvolutionDescriptor,
+        dnn_convolution_set = cudnnSetConvolutionNdDescriptor,
+        dnn_convolution_groups = cudnnSetConvolutionGroupCount,
+        dnn_convolution_math = cudnnSetConvolutionMathType,
+        dnn_forget = cudnnDestroyConvolutionDescriptor,
+        dnn_workspace = cudnnGetConvolutionForwardWorkspaceSize,
+        dnn_forward = cudnnConvolutionForward,
     }
 
     names! { MUSA:

@@ -2,6 +2,7 @@
 //! destroyed, or is of another kind or vendor, is noticed.
 
 use crate::Handle;
+use crate::dnn;
 use crate::flavour::{Flavour, INVALID_HANDLE};
 use std::collections::HashMap;
 use std::ffi::c_int;
@@ -26,6 +27,14 @@ pub enum Object {
     Program(Program),
     /// A handle of the matrix library, and whether it has a stream.
     Blas(bool),
+    /// A handle of the library of layers, and whether it has a stream.
+    Dnn(bool),
+    /// A descriptor of a tensor, once it is set.
+    Tensor(Option<dnn::Tensor>),
+    /// A descriptor of weights.
+    Filter(Option<dnn::Tensor>),
+    /// A descriptor of a convolution.
+    Convolution(Option<dnn::Convolution>),
 }
 
 /// A program of the compiler.
