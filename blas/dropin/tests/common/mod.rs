@@ -26,7 +26,9 @@ pub fn path() -> PathBuf {
         // dependencies again, with the features that it alone asks of them.
         let mut cargo = Command::new(env!("CARGO"));
         let targets = ["--lib", "--bins", "--tests", "--examples"];
-        cargo.args(["build", "--quiet", "--workspace"]).args(targets);
+        cargo
+            .args(["build", "--quiet", "--workspace"])
+            .args(targets);
         if folder
             .file_name()
             .is_some_and(|profile| profile == "release")
