@@ -100,8 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
                 let sources = collect(args, device).map_err(fail)?;
                 collected.insert(*device, sources);
             }
-            let sources: Vec<&Source> = collected[device].iter().collect();
-            fine &= check(args, vendor, arch, &sources).map_err(fail)?;
+            fine &= check(args, vendor, arch, &collected[device]).map_err(fail)?;
             checked += 1;
         }
     }
@@ -170,7 +169,7 @@ fn collect(args: &Args, device: &str) -> Result<Vec<Source>, String> {
 }
 
 /// Compiles sources for an architecture, in as many processes as there are cores.
-fn check(args: &Args, vendor: &str, arch: &str, sources: &[&Source]) -> Result<bool, String> {
+fn check(args: &Args, vendor: &str, arch: &str, sources: &[Source]) -> Result<bool, String> {
     let start = Instant::now();
     let exe = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

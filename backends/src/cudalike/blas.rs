@@ -3,7 +3,7 @@
 //! These libraries see matrices by columns: of each operand one stride must be 1. A result by rows
 //! is the transposed product of the transposed operands.
 
-use super::library::{Blas as Functions, Failure, Handle, Library, Outcome};
+use super::library::{Blas as Functions, Failure, Handle, Outcome};
 use super::session::Session;
 use super::{Block, CudaLike, table};
 use crate::device::DeviceInfo;
@@ -40,12 +40,7 @@ impl VendorBlas {
     pub fn open(device: &CudaLike) -> std::result::Result<VendorBlas, String> {
         let vendor = device.vendor();
         let table = vendor.blas.as_ref().ok_or("no library is known")?;
-        let names = match &device.found.libraries {
-            Some(names) => names.clone(),
-            None => table.libraries.iter().map(|n| n.to_string()).collect(),
-        };
-        let session = device.session().map_err(|e| e.to_string())?.clone();
-        let library = Library::open(&names)?;
+        let (session, library) = device.engine(table.libraries)?;
         let functions = Functions::load(&library, &table.names);
         let file = library.file_of(&functions.create);
         let mut handle = ptr::null_mut();

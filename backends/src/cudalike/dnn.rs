@@ -5,9 +5,7 @@
 //! weights with gaps, negative strides) is left to generated kernels; so is what it says that it does
 //! not do. Only algorithms that sum the products themselves are asked for: transforms have other errors.
 
-use super::library::{
-    Address, Dnn as Functions, Failure, Function, Handle, Library, Outcome, text,
-};
+use super::library::{Address, Dnn as Functions, Failure, Function, Handle, Outcome, text};
 use super::session::Session;
 use super::table::DnnNumbers;
 use super::{Block, CudaLike};
@@ -155,12 +153,7 @@ impl VendorDnn {
         let table = device.vendor().dnn.as_ref().ok_or("no library is known")?;
         let unknown = || format!("the numbers that {} takes are not known", table.engine);
         let numbers = table.numbers.as_ref().ok_or_else(unknown)?;
-        let names = match &device.found.libraries {
-            Some(names) => names.clone(),
-            None => table.libraries.iter().map(|n| n.to_string()).collect(),
-        };
-        let session = device.session().map_err(|e| e.to_string())?.clone();
-        let library = Library::open(&names)?;
+        let (session, library) = device.engine(table.libraries)?;
         let functions = Functions::load(&library, &table.names);
         let file = library.file_of(&functions.create);
         // SAFETY: the tables' names are those of functions of these types.

@@ -26,7 +26,7 @@ use crate::seal::{sealed, unsealed};
 use crate::vendor::{Blas, Dnn};
 use blas::VendorBlas;
 use dnn::VendorDnn;
-use library::{Address, Failure, Handle};
+use library::{Address, Failure, Handle, Library};
 use session::{Loaded, Session};
 use std::ffi::CString;
 use std::sync::{Arc, OnceLock};
@@ -238,6 +238,16 @@ impl CudaLike {
             .opened
             .get_or_init(|| open().map_err(|f| self.error(f, 0)));
         opened.as_ref().map_err(Error::clone)
+    }
+
+    /// The opened device and a library of its vendor's, from what stands for all of them or else of these names.
+    fn engine(&self, names: &[&str]) -> std::result::Result<(Arc<Session>, Library), String> {
+        let session = self.session().map_err(|e| e.to_string())?.clone();
+        let library = match &self.found.libraries {
+            Some(names) => Library::open(names),
+            None => Library::open(&names.iter().map(|n| n.to_string()).collect::<Vec<_>>()),
+        }?;
+        Ok((session, library))
     }
 
     /// `theirs` is this device, opened by this object.
