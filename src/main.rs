@@ -59,6 +59,9 @@ struct Failure {
 fn main() -> ExitCode {
     // Usage errors leave here, with 2.
     let cli = Cli::parse();
+    if matches!(cli.command, Command::Bench(_) | Command::Tune(_)) {
+        suanzi_bench::pin_threads();
+    }
     match run(&cli) {
         Ok(code) => code,
         Err(failure) => {

@@ -60,6 +60,17 @@ pub fn run(
     }
 }
 
+/// Has PoCL keep each of its threads on a core of its own, if the environment does not say otherwise: systems were seen to
+/// run two of them on one core for as long as a kernel takes, with the other one idle. To be called before there is any
+/// other thread.
+pub fn pin_threads() {
+    const VARIABLE: &str = "POCL_AFFINITY";
+    if std::env::var_os(VARIABLE).is_none() {
+        // SAFETY: nobody reads the environment meanwhile, for there is no other thread yet.
+        unsafe { std::env::set_var(VARIABLE, "1") };
+    }
+}
+
 /// The device to measure: `SUANZI_DEVICE`, or the first OpenCL device.
 pub fn device_name() -> String {
     let named = std::env::var("SUANZI_DEVICE").ok();

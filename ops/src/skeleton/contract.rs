@@ -38,6 +38,9 @@ pub use tiles::Tiles;
 /// Panels of B that make a copy of A's rows worth while.
 const MANY: usize = 4;
 
+/// Blocks of rows for which items copy their columns of B themselves, at most.
+const HELD: usize = 3;
+
 /// A contraction: what is multiplied, and what becomes of the sums.
 #[derive(Clone, Copy)]
 pub struct Contract<'a> {
@@ -363,6 +366,10 @@ impl Run<'_> {
             }
             return Ok(parts);
         }
+        // Items would copy the same columns too often.
+        if m > HELD * self.tiles.block(self.kind)[0] as usize * self.tiles.rows() as usize {
+            return Ok(vec![all(a, pack(&b)?, rows, Panel::Packed)]);
+        }
         Ok(vec![all(a, b, rows, Panel::Held)])
     }
 
@@ -441,13 +448,14 @@ impl Run<'_> {
                 (tasks, vec![("kept", tiles.rows_kept().min(tm))])
             }
             Stage::Panels { .. } => {
-                let [rows, panels] = tiles.blocks(self.machine, batches, [tm, tn]);
+                let [rows, panels] = tiles.blocks(self.machine, kind, batches, [tm, tn]);
                 let (down, across) = (tm.div_ceil(rows), tn.div_ceil(panels));
                 let cut = [
                     ("rows", rows),
                     ("panels", panels),
                     ("down", down),
                     ("across", across),
+                    ("depth", tiles::piece(k)),
                     ("tile", operands.tile as u64),
                 ];
                 (batches * down * across, cut.to_vec())

@@ -78,12 +78,14 @@ const EDGES: &[&str] = &[
     "129x24@T:24x127:moderate,x=moderate",
     "3x513@T:513x5:moderate,x=moderate",
     // Pieces of k, of several tiles down and across, and one that ends with its piece.
-    "25x255@T:255x33:moderate,x=moderate",
-    "24x512@T:512x63:moderate,x=moderate",
-    "26x257@T:257x65:moderate,x=moderate",
+    "25x383@T:383x33:moderate,x=moderate",
+    "24x768@T:768x63:moderate,x=moderate",
+    "26x385@T:385x65:moderate,x=moderate",
     // More than one block.
-    "193x3@T:3x193:moderate,x=moderate",
-    "385x2@T:2x191:moderate,x=moderate",
+    "513x3@T:3x513:moderate,x=moderate",
+    "1025x2@T:2x511:moderate,x=moderate",
+    // So many blocks that panels of B are packed before.
+    "1537x3@T:3x129:moderate,x=moderate",
     "3x14x5@T:3x5x18:moderate,x=moderate",
     "2x1x13x6@T:3x6x34:moderate,x=moderate",
     "4x9@T:2x3x9x5:moderate,x=moderate",

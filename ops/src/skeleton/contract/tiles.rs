@@ -48,15 +48,24 @@ const GPU: [([u32; 2], u32, u32, u32); 3] =
 /// Row tiles for which a CPU reads B where it lies: a panel would be used a few times only.
 const FEW: usize = 2;
 
-/// Steps along k that a CPU's item does with one tile before the next: a panel of so many stays in the
-/// first-level cache.
-pub const DEPTH: u32 = 256;
+/// Steps along k that a CPU's item does with one tile before the next: as many rows of A and a panel of B come from the
+/// second-level cache as fast as they are used.
+pub const DEPTH: u32 = 384;
+
+/// Steps along k in a piece: pieces are of much the same length, and whole vectors where there are several.
+pub fn piece(k: usize) -> u64 {
+    let pieces = k.div_ceil(DEPTH as usize);
+    (k.div_ceil(pieces) as u64).next_multiple_of(16)
+}
 
 /// Rows, and columns, of the block of tiles of a CPU's item.
-const BLOCK: u32 = 192;
+const BLOCK: u32 = 512;
+
+/// Bytes of an item's arrays, at most: rows of A and waiting sums. A driver may have them on a thread's stack.
+const ARRAYS: u32 = 3840 << 10;
 
 /// Blocks that each unit should have, so that all have the same to do.
-const BLOCKS_OF_A_UNIT: u64 = 8;
+const BLOCKS_OF_A_UNIT: u64 = 2;
 
 impl Tiles {
     /// For a machine, the kind that sums are held in, and the lengths of m and n.
@@ -173,25 +182,35 @@ impl Tiles {
     }
 
     /// The most tiles of a CPU's block, down and across.
-    pub fn block(&self) -> [u32; 2] {
-        [self.rows(), self.columns()].map(|each| (BLOCK / each).max(1))
+    pub fn block(&self, kind: Scalar) -> [u32; 2] {
+        let rows = ARRAYS / (kind.bytes() as u32 * (DEPTH + BLOCK));
+        [rows.min(BLOCK) / self.rows(), BLOCK / self.columns()].map(|most| most.max(1))
     }
 
-    /// Tiles of a CPU's block, down and across: as large as may be, but enough blocks for all units, and
-    /// of much the same size.
-    pub(crate) fn blocks(&self, machine: Machine, batches: u64, tiles: [u64; 2]) -> [u64; 2] {
-        let mut most = self.block().map(u64::from);
-        let sizes = [self.rows(), self.columns()].map(u64::from);
-        let even = |most: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(tiles[i].div_ceil(most[i])));
+    /// Tiles of a CPU's block, down and across: as large as may be, but enough blocks for all units, of much the same
+    /// size, and as many for each unit.
+    pub(crate) fn blocks(
+        &self,
+        machine: Machine,
+        kind: Scalar,
+        batches: u64,
+        tiles: [u64; 2],
+    ) -> [u64; 2] {
+        let units = u64::from(machine.units);
+        let mut most = self.block(kind).map(u64::from);
+        let counts = |most: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(most[i]));
+        let even = |counts: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(counts[i]));
+        let [rows, columns] = [self.rows(), self.columns()].map(u64::from);
         loop {
-            let block = even(most);
-            let count: u64 = (0..2).map(|i| tiles[i].div_ceil(block[i])).product();
-            let wanted = BLOCKS_OF_A_UNIT * u64::from(machine.units);
-            if batches * count >= wanted || block == [1, 1] {
-                return block;
+            let [down, across] = counts(most);
+            let block = even([down, across]);
+            if batches * down * across >= BLOCKS_OF_A_UNIT * units || block == [1, 1] {
+                let fair = |down: &u64| (batches * down * across).is_multiple_of(units);
+                let down = (down..down + units).find(fair).unwrap_or(down);
+                return even([down.min(tiles[0]), across]);
             }
-            let [down, across] = [0, 1].map(|i| block[i] * sizes[i] * u64::from(block[i] > 1));
-            let longer = usize::from(across > down);
+            let wide = block[1] > 1 && block[1] * columns > block[0] * rows;
+            let longer = usize::from(wide || block[0] == 1);
             most[longer] = block[longer].div_ceil(2);
             most[1 - longer] = block[1 - longer];
         }

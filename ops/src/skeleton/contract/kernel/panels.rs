@@ -33,7 +33,7 @@ struct Piece {
 /// The item's block of tiles.
 pub fn blocks(body: &Body<'_>, b: &mut Builder, unroll: u32) {
     let (x, shape, cut) = (&body.x, body.shape, body.tiles);
-    let [rows, panels] = cut.block();
+    let [rows, panels] = cut.block(shape.kind);
     let tile = cut.rows() * cut.columns();
     // Only one axis of k is cut into pieces.
     let pieces = shape.axes[2] == 1;
@@ -61,7 +61,7 @@ pub fn blocks(body: &Body<'_>, b: &mut Builder, unroll: u32) {
         let one = body.int(b, 1);
         let zero = body.int(b, 0);
         let [depth, by] = match pieces {
-            true => [body.length(2), body.int(b, tiles::DEPTH)],
+            true => [body.length(2), body.p("depth")],
             false => [one, one],
         };
         b.for_(zero, depth, by, false, |b, from| {
@@ -234,21 +234,28 @@ impl Body<'_> {
         let whole = b.mul(vectors, lanes);
         let pitch = self.int(b, PITCH);
         let zero = self.int(b, 0);
-        b.for_(first, past, one, false, |b, row| {
-            let to = b.sub(row, first);
+        b.for_(first, past, height, false, |b, top| {
+            let to = b.sub(top, first);
             let to = b.mul(to, pitch);
-            let row = x.min(b, row, last);
-            let coords = x.unravel(b, &self.params, "m", self.shape.axes[1], row);
-            let from = self.a.moved(b, x, "row", &base, &coords)[0];
-            let from = b.add(from, k.from);
+            // A tile's rows side by side: each is a stream of its own, whose first elements are long in coming.
+            let rows: Vec<[Value; 2]> = (0..tiles.mr)
+                .map(|i| {
+                    let i = self.int(b, i);
+                    let row = b.add(top, i);
+                    let row = x.min(b, row, last);
+                    let coords = x.unravel(b, &self.params, "m", self.shape.axes[1], row);
+                    let from = self.a.moved(b, x, "row", &base, &coords)[0];
+                    [b.add(from, k.from), x.step(b, to, i, pitch)]
+                })
+                .collect();
             let copy = |b: &mut Builder, at: Value, lanes: u8| {
-                let (from, to) = (b.add(from, at), b.add(to, at));
-                let value = b.load(memory, from, lanes, lanes == 1);
-                b.store(held, to, value, true);
+                for [from, to] in &rows {
+                    let (from, to) = (b.add(*from, at), b.add(*to, at));
+                    let value = b.load(memory, from, lanes, lanes == 1);
+                    b.store(held, to, value, true);
+                }
             };
-            b.for_(zero, whole, lanes, false, |b, at| {
-                copy(b, at, tiles.lanes);
-            });
+            b.for_(zero, whole, lanes, false, |b, at| copy(b, at, tiles.lanes));
             b.for_(whole, count, one, false, |b, at| copy(b, at, 1));
         });
     }
