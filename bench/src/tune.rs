@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use suanzi_backends::Context;
 use suanzi_codegen::hash::stable_hash;
 use suanzi_ops::tuning::{self, Tiles, contract_with};
-use suanzi_ops::{Contract, Element, Scalar, Tensor};
+use suanzi_ops::{Contract, Element, Scalar, Tensor, Wanted};
 
 /// Search how products are best cut into tiles on a device.
 #[derive(Args)]
@@ -274,6 +274,7 @@ impl<T: Number> Problem<T> {
             axes: [0, 1, 1],
             dtype: T::DTYPE,
             epilogue: &Ok,
+            wanted: Wanted::Whole,
         };
         Ok(contract_with(&contract, tiles)?)
     }

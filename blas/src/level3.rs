@@ -214,44 +214,15 @@ fn quiet(alpha: Complex64, a: &Matrix, beta: Complex64) -> bool {
     (alpha == Complex64::ZERO || a.n() == 0) && beta == ONE
 }
 
-/// Columns of a triangle that are one product, half of it for nothing.
-const TRIANGLE: usize = 512;
-
-/// A product of which a triangle is wanted: the square beside two smaller triangles.
+/// A product of which a triangle is wanted.
 fn triangle(
     op: &'static str,
-    (alpha, a, b): (Complex64, &Operand, &Operand),
+    factors: (Complex64, &Operand, &Operand),
     (beta, c): (Complex64, &Matrix),
     part: Part,
 ) -> Result<()> {
     square(op, c)?;
-    if a.matrix.m() != c.m() || b.matrix.n() != c.n() || c.n() <= TRIANGLE {
-        return product(op, (alpha, a, b), (beta, c), part);
-    }
-    let (n, k) = (c.n(), a.matrix.n());
-    let half = n.div_ceil(2).next_multiple_of(64).min(n - 1);
-    let rows = |x: &Operand, from: usize, to: usize| -> Result<Operand> {
-        Ok(Operand {
-            matrix: x.matrix.block(from..to, 0..k)?,
-            ..x.clone()
-        })
-    };
-    let columns = |x: &Operand, from: usize, to: usize| -> Result<Operand> {
-        Ok(rows(&x.t(), from, to)?.t())
-    };
-    let (above, below) = (rows(a, 0, half)?, rows(a, half, n)?);
-    let (left, right) = (columns(b, 0, half)?, columns(b, half, n)?);
-    let (Part::Triangle(uplo) | Part::Hermitian(uplo)) = part else {
-        return product(op, (alpha, a, b), (beta, c), part);
-    };
-    let (first, second, beside) = match uplo {
-        Uplo::Lower => (&below, &left, c.block(half..n, 0..half)?),
-        Uplo::Upper => (&above, &right, c.block(0..half, half..n)?),
-    };
-    product(op, (alpha, first, second), (beta, &beside), Part::Whole)?;
-    let corners = [c.block(0..half, 0..half)?, c.block(half..n, half..n)?];
-    triangle(op, (alpha, &above, &left), (beta, &corners[0]), part)?;
-    triangle(op, (alpha, &below, &right), (beta, &corners[1]), part)
+    product(op, factors, (beta, c), part)
 }
 
 /// `B = alpha · A · B`, or `alpha · B · A`, where A is triangular; `A` may be `a.t()` or `a.h()` with the
@@ -305,7 +276,7 @@ fn facing(op: &str, side: Side, a: Operand, b: &Matrix) -> Result<(Operand, Matr
     Ok((a, b))
 }
 
-/// Rows of a triangular matrix that are one product.
+/// Rows of a triangular matrix that are solved at once.
 const BLOCK: usize = 64;
 
 /// A triangular operand in quarters: the corners, and the square beside them.
@@ -348,8 +319,11 @@ pub(crate) fn middle(m: usize) -> usize {
     m.div_ceil(2).next_multiple_of(BLOCK)
 }
 
+/// Rows of a triangular matrix that are one product, half of it for nothing.
+const TRIANGLE: usize = 128;
+
 fn trmm_left(op: &'static str, alpha: Complex64, a: &Operand, b: &Matrix) -> Result<()> {
-    if b.m() <= BLOCK {
+    if b.m() <= TRIANGLE {
         let old = Matrix::like(b, &ops::copy(b.tensor())?.eval()?)?;
         return product(
             op,

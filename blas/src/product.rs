@@ -16,7 +16,7 @@
 use crate::matrix::{Matrix, Operand, Uplo};
 use crate::overlap::apart;
 use num_complex::Complex64;
-use suanzi_ops::{Contract, Error, Expr, Num, Result, Scalar, Tensor, contract_into, ops};
+use suanzi_ops::{Contract, Error, Expr, Num, Result, Scalar, Tensor, Wanted, contract_into, ops};
 
 /// What of C is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,18 @@ pub enum Part {
     Triangle(Uplo),
     /// A triangle, whose diagonal becomes real.
     Hermitian(Uplo),
+}
+
+impl Part {
+    /// The tiles that have something of it.
+    fn tiles(self, c: &Matrix) -> Wanted {
+        let columns = 1 + u32::from(c.is_complex());
+        match self {
+            Part::Whole => Wanted::Whole,
+            Part::Triangle(Uplo::Lower) | Part::Hermitian(Uplo::Lower) => Wanted::Lower(columns),
+            Part::Triangle(Uplo::Upper) | Part::Hermitian(Uplo::Upper) => Wanted::Upper(columns),
+        }
+    }
 }
 
 /// `C = alpha · A · B + beta · C`. Where `alpha` is 0, A and B are not read; where `beta` is 0, C is not.
@@ -186,6 +198,7 @@ fn run(
             axes: [nb, 1, 1 + usize::from(c.is_complex())],
             dtype: c.dtype(),
             epilogue: &epilogue,
+            wanted: part.tiles(c),
         },
         out,
     )

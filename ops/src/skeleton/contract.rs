@@ -56,6 +56,21 @@ pub struct Contract<'a> {
     pub dtype: Scalar,
     /// The result from the sums, an expression of their shape.
     pub epilogue: &'a dyn Fn(Expr) -> Result<Expr>,
+    /// What has to be computed.
+    pub wanted: Wanted,
+}
+
+/// What has to be computed of a result whose m is one axis. Of a triangle, whose columns are those of so many to a row (2
+/// where real and imaginary parts are columns of their own), tiles that have nothing of it are left as they are; the
+/// epilogue says what becomes of the others' elements outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// All.
+    Whole,
+    /// The diagonal and what is below it.
+    Lower(u32),
+    /// The diagonal and what is above it.
+    Upper(u32),
 }
 
 /// A contraction on its device.
@@ -128,6 +143,7 @@ struct Shape<'a> {
     kind: Scalar,
     index: Scalar,
     tiles: Tiles,
+    wanted: Wanted,
 }
 
 /// One of the three operands: its graph, and how each of its leaves walks the axes.
@@ -269,7 +285,8 @@ fn run(c: &Contract<'_>, into: Option<&Tensor>, forced: Option<Tiles>) -> Result
     let (machine, kind) = (Machine::of(&out), compute_kind(c.dtype));
     let m: usize = shape[nb..nb + nm].iter().product();
     let n = shape[nb + nm];
-    if forced.is_none() && engine::run(ctx, c, &epilogue, &out, [m, n, k])? {
+    let whole = c.wanted == Wanted::Whole;
+    if forced.is_none() && whole && engine::run(ctx, c, &epilogue, &out, [m, n, k])? {
         return Ok(out);
     }
     let mut run = Run {
@@ -428,6 +445,7 @@ impl Run<'_> {
             kind,
             index,
             tiles,
+            wanted: self.c.wanted,
         };
 
         let mut p = Scalars::default();
@@ -448,7 +466,8 @@ impl Run<'_> {
                 (tasks, vec![("kept", tiles.rows_kept().min(tm))])
             }
             Stage::Panels { .. } => {
-                let [rows, panels] = tiles.blocks(self.machine, kind, batches, [tm, tn]);
+                let [rows, panels] =
+                    tiles.blocks(self.machine, kind, batches, [tm, tn], self.c.wanted);
                 let (down, across) = (tm.div_ceil(rows), tn.div_ceil(panels));
                 let cut = [
                     ("rows", rows),

@@ -217,7 +217,7 @@ fn within(at: &[usize], shape: &[usize]) -> Vec<usize> {
 pub mod functions {
     pub use super::conv::functions::*;
     use super::{Scalar, sums};
-    use crate::skeleton::{Contract, contract};
+    use crate::skeleton::{Contract, Wanted, contract};
     use crate::{Error, Expr, Result, Tensor, ops, shape};
 
     /// Products of matrices: `[.., m, k] · [.., k, n]`, batches broadcast. Any strides.
@@ -317,6 +317,7 @@ pub mod functions {
             axes: [batch.len(), 1, 1],
             dtype,
             epilogue,
+            wanted: Wanted::Whole,
         })
     }
 }

@@ -5,7 +5,7 @@ mod panels;
 use super::super::access::{self, Declared, Inner, Positions, Reader, Scalars, Walk};
 use super::super::graph::Source;
 use super::tiles::{Stage, Tiles};
-use super::{Shape, Side};
+use super::{Shape, Side, Wanted};
 use suanzi_codegen::ir::{Access, Barrier, BinOp, Builtin, CastMode, Id};
 use suanzi_codegen::verify::VerifyError;
 use suanzi_codegen::{Builder, Kernel, Place, Value};
@@ -169,10 +169,41 @@ impl Body<'_> {
         let there = b.bin(BinOp::Lt, task, self.p("tasks"));
         b.if_(there, |b| {
             let spot = self.spot(b, task);
-            self.begin(b);
-            steps(b, &spot);
-            self.finish(b, &spot);
+            let size = [self.tiles.rows(), self.tiles.columns()];
+            let past = [0, 1].map(|i| {
+                let size = self.int(b, size[i]);
+                b.add(spot.first[i], size)
+            });
+            self.if_wanted(b, spot.first, past, |b| {
+                self.begin(b);
+                steps(b, &spot);
+                self.finish(b, &spot);
+            });
         });
+    }
+
+    /// Does what has something of the part that is wanted, given its first row and column and those past it.
+    fn if_wanted(
+        &self,
+        b: &mut Builder,
+        first: [Value; 2],
+        past: [Value; 2],
+        work: impl FnOnce(&mut Builder),
+    ) {
+        let there = match self.shape.wanted {
+            Wanted::Whole => return work(b),
+            Wanted::Lower(columns) => {
+                let columns = self.int(b, columns);
+                let end = b.mul(past[0], columns);
+                b.bin(BinOp::Lt, first[1], end)
+            }
+            Wanted::Upper(columns) => {
+                let columns = self.int(b, columns);
+                let begin = b.mul(first[0], columns);
+                b.bin(BinOp::Lt, begin, past[1])
+            }
+        };
+        b.if_(there, work);
     }
 
     /// Every sum is zero.
@@ -341,26 +372,25 @@ impl Body<'_> {
             let coords = x.unravel(b, &self.params, "m", self.shape.axes[1], row);
             self.e.moved(b, x, "row", &bases, &coords)
         };
-        let last_row = self.int(b, (tiles.mr - 1) * tiles.group[0]);
-        let last_row = b.add(row0, last_row);
         let past = self.int(b, (tiles.nr - 1) * tiles.group[1] * lanes + lanes);
         let past = b.add(column0, past);
-        let rows_inside = b.bin(BinOp::Lt, last_row, self.length(0));
-        let columns_inside = b.bin(BinOp::Le, past, self.length(1));
-        let whole = b.bin(BinOp::And, rows_inside, columns_inside);
+        let whole = b.bin(BinOp::Le, past, self.length(1));
         b.if_else(
             whole,
             |b| {
                 for (i, sums) in self.sums.iter().enumerate() {
                     let i = self.int(b, i as u32 * tiles.group[0]);
                     let row = b.add(row0, i);
-                    let at = row_at(b, row);
-                    for (j, &sum) in sums.iter().enumerate() {
-                        let j = self.int(b, j as u32 * tiles.group[1] * lanes);
-                        let column = b.add(column0, j);
-                        let value = b.get(sum);
-                        self.element(b, &at, column, value, tiles.lanes);
-                    }
+                    let inside = b.bin(BinOp::Lt, row, self.length(0));
+                    b.if_(inside, |b| {
+                        let at = row_at(b, row);
+                        for (j, &sum) in sums.iter().enumerate() {
+                            let j = self.int(b, j as u32 * tiles.group[1] * lanes);
+                            let column = b.add(column0, j);
+                            let value = b.get(sum);
+                            self.element(b, &at, column, value, tiles.lanes);
+                        }
+                    });
                 }
             },
             |b| {

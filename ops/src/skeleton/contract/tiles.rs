@@ -5,6 +5,7 @@
 //! The kernel is the same but for where the operands of a step come from ([`Stage`]).
 
 use super::super::Machine;
+use super::Wanted;
 use suanzi_backends::DeviceKind;
 use suanzi_codegen::Scalar;
 
@@ -195,8 +196,14 @@ impl Tiles {
         kind: Scalar,
         batches: u64,
         tiles: [u64; 2],
+        wanted: Wanted,
     ) -> [u64; 2] {
         let units = u64::from(machine.units);
+        let least = match wanted {
+            Wanted::Whole => BLOCKS_OF_A_UNIT * units,
+            // Half of them are empty or nearly.
+            _ => 4 * BLOCKS_OF_A_UNIT * units,
+        };
         let mut most = self.block(kind).map(u64::from);
         let counts = |most: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(most[i]));
         let even = |counts: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(counts[i]));
@@ -204,7 +211,7 @@ impl Tiles {
         loop {
             let [down, across] = counts(most);
             let block = even([down, across]);
-            if batches * down * across >= BLOCKS_OF_A_UNIT * units || block == [1, 1] {
+            if batches * down * across >= least || block == [1, 1] {
                 let fair = |down: &u64| (batches * down * across).is_multiple_of(units);
                 let down = (down..down + units).find(fair).unwrap_or(down);
                 return even([down.min(tiles[0]), across]);

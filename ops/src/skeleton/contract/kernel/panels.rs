@@ -5,7 +5,7 @@
 //! tiles that are not complete wait in memory of the item; they come back as they were, so that a sum is
 //! one chain whatever the pieces.
 
-use super::super::{Panel, Rows, tiles};
+use super::super::{Panel, Rows, Wanted, tiles};
 use super::{Body, Spot};
 use suanzi_codegen::ir::BinOp;
 use suanzi_codegen::{Builder, Place, Value};
@@ -30,6 +30,15 @@ struct Piece {
     to: Value,
 }
 
+/// An item's block of tiles.
+struct Block {
+    batch: Vec<Value>,
+    /// Row tiles, from and to.
+    rows: [Value; 2],
+    /// Column tiles.
+    columns: [Value; 2],
+}
+
 /// The item's block of tiles.
 pub fn blocks(body: &Body<'_>, b: &mut Builder, unroll: u32) {
     let (x, shape, cut) = (&body.x, body.shape, body.tiles);
@@ -48,88 +57,148 @@ pub fn blocks(body: &Body<'_>, b: &mut Builder, unroll: u32) {
     // The grid may have some groups too many.
     let there = b.bin(BinOp::Lt, task, body.p("tasks"));
     b.if_(there, |b| {
-        let (block, across) = x.div_rem(b, task, body.p("across"));
-        let (batch, down) = x.div_rem(b, block, body.p("down"));
-        let batch = x.unravel(b, &body.params, "batch", shape.axes[0], batch);
+        let (rest, across) = x.div_rem(b, task, body.p("across"));
+        let (batch, mut down) = x.div_rem(b, rest, body.p("down"));
+        if let Wanted::Upper(_) = shape.wanted {
+            // Rows that have most to do come last, since drivers hand out large parts first.
+            let one = body.int(b, 1);
+            let last = b.sub(body.p("down"), one);
+            down = b.sub(last, down);
+        }
         let span = |b: &mut Builder, at: Value, each: Value, all: Value| {
             let first = b.mul(at, each);
             let past = b.add(first, each);
-            (first, x.min(b, past, all))
+            [first, x.min(b, past, all)]
         };
-        let (row0, row1) = span(b, down, body.p("rows"), body.p("tm"));
-        let (column0, column1) = span(b, across, body.p("panels"), body.p("tn"));
-        let one = body.int(b, 1);
-        let zero = body.int(b, 0);
-        let [depth, by] = match pieces {
-            true => [body.length(2), body.p("depth")],
-            false => [one, one],
+        let block = Block {
+            batch: x.unravel(b, &body.params, "batch", shape.axes[0], batch),
+            rows: span(b, down, body.p("rows"), body.p("tm")),
+            columns: span(b, across, body.p("panels"), body.p("tn")),
         };
-        b.for_(zero, depth, by, false, |b, from| {
-            let past = b.add(from, by);
-            let to = x.min(b, past, depth);
-            let k = Piece { from, to };
-            if let Some(held) = arrays.rows {
-                body.hold_rows(b, held, k, &batch, (row0, row1));
-            }
-            b.for_(column0, column1, one, false, |b, column| {
-                let width = body.int(b, cut.columns());
-                let first = b.add(column, body.p("tile"));
-                let first = b.mul(first, width);
-                let of_b = body.b.bases(b, x, &batch)[0];
-                let panel = body.panel(b, &arrays, k, of_b, (column, first));
-                b.for_(row0, row1, one, false, |b, row| {
-                    let height = body.int(b, cut.rows());
-                    let spot = Spot {
-                        batch: batch.clone(),
-                        tile: [row, column],
-                        item: [zero, zero],
-                        first: [b.mul(row, height), first],
-                    };
-                    let place = {
-                        let (i, j) = (b.sub(row, row0), b.sub(column, column0));
-                        let at = x.step(b, i, j, body.p("rows"));
-                        let size = body.int(b, tile);
-                        b.mul(at, size)
-                    };
-                    let steps = |b: &mut Builder| {
-                        let (place, rows) = body.rows(b, &arrays, &spot, k, row0);
-                        body.steps(b, (place, &rows), arrays.held, k, panel, unroll);
-                    };
-                    let Some(waiting) = arrays.waiting else {
-                        body.begin(b);
-                        steps(b);
-                        return body.finish(b, &spot);
-                    };
-                    let first = b.bin(BinOp::Eq, k.from, zero);
-                    b.if_else(
-                        first,
-                        |b| body.begin(b),
-                        |b| {
-                            body.each_sum(b, place, |b, at, sum| {
-                                let before = b.load(waiting, at, cut.lanes, true);
-                                b.set(sum, before);
-                            })
-                        },
-                    );
-                    steps(b);
-                    let last = b.bin(BinOp::Eq, k.to, depth);
-                    b.if_else(
-                        last,
-                        |b| body.finish(b, &spot),
-                        |b| {
-                            body.each_sum(b, place, |b, at, sum| {
-                                let sum = b.get(sum);
-                                b.store(waiting, at, sum, true);
-                            })
-                        },
-                    );
-                });
+        let [first, past] = [0, 1].map(|i| {
+            let (row, column) = (block.rows[i], block.columns[i]);
+            [body.row(b, row), body.column(b, column)]
+        });
+        body.if_wanted(b, first, past, |b| {
+            let (zero, one) = (body.int(b, 0), body.int(b, 1));
+            let [depth, by] = match pieces {
+                true => [body.length(2), body.p("depth")],
+                false => [one, one],
+            };
+            b.for_(zero, depth, by, false, |b, from| {
+                let past = b.add(from, by);
+                let to = x.min(b, past, depth);
+                body.piece(b, &arrays, &block, Piece { from, to }, depth, unroll);
             });
         });
     });
 }
 
 impl Body<'_> {
+    /// The first row of a row tile.
+    fn row(&self, b: &mut Builder, tile: Value) -> Value {
+        let height = self.int(b, self.tiles.rows());
+        b.mul(tile, height)
+    }
+
+    /// The first column of a column tile of this launch.
+    fn column(&self, b: &mut Builder, tile: Value) -> Value {
+        let width = self.int(b, self.tiles.columns());
+        let tile = b.add(tile, self.p("tile"));
+        b.mul(tile, width)
+    }
+
+    /// A piece of k, for all tiles of a block.
+    fn piece(
+        &self,
+        b: &mut Builder,
+        arrays: &Arrays,
+        block: &Block,
+        k: Piece,
+        depth: Value,
+        unroll: u32,
+    ) {
+        let (x, one) = (&self.x, self.int(b, 1));
+        let ([row0, row1], [column0, column1]) = (block.rows, block.columns);
+        if let Some(held) = arrays.rows {
+            self.hold_rows(b, held, k, &block.batch, (row0, row1));
+        }
+        b.for_(column0, column1, one, false, |b, column| {
+            let first = self.column(b, column);
+            let of_b = self.b.bases(b, x, &block.batch)[0];
+            let panel = self.panel(b, arrays, k, of_b, (column, first));
+            b.for_(row0, row1, one, false, |b, row| {
+                let zero = self.int(b, 0);
+                let spot = Spot {
+                    batch: block.batch.clone(),
+                    tile: [row, column],
+                    item: [zero, zero],
+                    first: [self.row(b, row), first],
+                };
+                let past = {
+                    let (row, column) = (b.add(row, one), b.add(column, one));
+                    [self.row(b, row), self.column(b, column)]
+                };
+                self.if_wanted(b, spot.first, past, |b| {
+                    let place = {
+                        let (i, j) = (b.sub(row, row0), b.sub(column, column0));
+                        let at = x.step(b, i, j, self.p("rows"));
+                        let size = self.int(b, self.tiles.rows() * self.tiles.columns());
+                        b.mul(at, size)
+                    };
+                    self.resume(b, arrays.waiting, place, k);
+                    let (of_a, rows) = self.rows(b, arrays, &spot, k, row0);
+                    self.steps(b, (of_a, &rows), arrays.held, k, panel, unroll);
+                    self.suspend(b, arrays.waiting, place, (k, depth), &spot);
+                });
+            });
+        });
+    }
+
+    /// A tile's sums as they are before a piece of k.
+    fn resume(&self, b: &mut Builder, waiting: Option<Place>, place: Value, k: Piece) {
+        let Some(waiting) = waiting else {
+            return self.begin(b);
+        };
+        let zero = self.int(b, 0);
+        let first = b.bin(BinOp::Eq, k.from, zero);
+        b.if_else(
+            first,
+            |b| self.begin(b),
+            |b| {
+                self.each_sum(b, place, |b, at, sum| {
+                    let before = b.load(waiting, at, self.tiles.lanes, true);
+                    b.set(sum, before);
+                })
+            },
+        );
+    }
+
+    /// A tile's sums after a piece of k: they wait, or are complete.
+    fn suspend(
+        &self,
+        b: &mut Builder,
+        waiting: Option<Place>,
+        place: Value,
+        (k, depth): (Piece, Value),
+        spot: &Spot,
+    ) {
+        let Some(waiting) = waiting else {
+            return self.finish(b, spot);
+        };
+        let last = b.bin(BinOp::Eq, k.to, depth);
+        b.if_else(
+            last,
+            |b| self.finish(b, spot),
+            |b| {
+                self.each_sum(b, place, |b, at, sum| {
+                    let sum = b.get(sum);
+                    b.store(waiting, at, sum, true);
+                })
+            },
+        );
+    }
+
     /// Calls with every variable of sums, and its place in a tile that begins at a place.
     fn each_sum(
         &self,
