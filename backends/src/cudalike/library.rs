@@ -64,10 +64,15 @@ impl<F: Copy> Function<F> {
         }
     }
 
+    /// Its name, or what it is for where that is not known.
+    pub fn name(&self) -> &'static str {
+        self.name.unwrap_or(self.role)
+    }
+
     /// Its name, and itself.
     pub fn get(&self) -> Outcome<(&'static str, F)> {
         self.name.zip(self.call).ok_or(Failure {
-            call: self.name.unwrap_or(self.role),
+            call: self.name(),
             code: 0,
             text: "the library has no such function".into(),
         })

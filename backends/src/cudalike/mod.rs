@@ -2,7 +2,7 @@
 //!
 //! - [`table`]: what a vendor's table holds; [`library`]: functions by name, each there or not.
 //! - `session`: an opened device, its context and its stream; `compiler`: from source to binary;
-//!   `blas`, `dnn`: the vendor's products of matrices, and its convolutions.
+//!   `wait`: waiting that ends; `blas`, `dnn`: the vendor's products of matrices, and its convolutions.
 //! - this file: the [`Device`], and who it is.
 //!
 //! Kernels are printed in the vendor's dialect, compiled by its run-time compiler or by the command
@@ -17,6 +17,7 @@ pub mod library;
 mod session;
 pub mod simulated;
 pub mod table;
+mod wait;
 
 use crate::caps::{Caps, DeviceKind};
 use crate::check;
@@ -233,10 +234,11 @@ impl CudaLike {
 
     /// Opens the device, once.
     fn session(&self) -> Result<&Arc<Session>> {
-        let open = || Session::new(self.found.loaded, self.found.device).map(Arc::new);
-        let opened = self
-            .opened
-            .get_or_init(|| open().map_err(|f| self.error(f, 0)));
+        let open = || {
+            let session = Session::new(self.found.loaded, self.found.device, wait::limit()?);
+            session.map(Arc::new).map_err(|f| self.error(f, 0))
+        };
+        let opened = self.opened.get_or_init(open);
         opened.as_ref().map_err(Error::clone)
     }
 
@@ -295,7 +297,7 @@ impl CudaLike {
                 bytes,
                 what,
             },
-            code if codes.lost.contains(&code) => Error::DeviceLost {
+            code if code == Failure::LATE || codes.lost.contains(&code) => Error::DeviceLost {
                 device,
                 what: format!(
                     "{what}; its context is lost, and this process cannot use the device any more: \

@@ -6,8 +6,10 @@
 
 use super::library::{Address, Driver, Failure, Function, Handle, Library, Outcome, text};
 use super::table::Vendor;
+use super::wait::{TIMEOUT, Waiter};
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -212,10 +214,13 @@ impl Loaded {
 }
 
 impl Failure {
+    /// Code of work that did not end in time: no driver's.
+    pub const LATE: c_int = c_int::MIN;
+
     /// Call, code and text.
     pub fn words(&self) -> String {
         match (self.code, self.text.as_str()) {
-            (0, text) => format!("{}: {text}", self.call),
+            (0 | Failure::LATE, text) => format!("{}: {text}", self.call),
             (code, "") => format!("{} gave {code}", self.call),
             (code, text) => format!("{} gave {code}, {text}", self.call),
         }
@@ -227,22 +232,32 @@ impl Failure {
 pub struct Session {
     /// The driver.
     pub loaded: Loaded,
-    device: c_int,
-    context: Handle,
-    stream: Handle,
+    queue: Queue,
+    waiter: Waiter,
+    /// Work did not end in time, and the stream is never waited for again: nothing more is given to the driver, which
+    /// would wait for it.
+    hung: AtomicBool,
     /// Data of writes that the driver may not have read.
     pending: Mutex<Vec<Box<[u8]>>>,
 }
 
+/// A device's context, and the stream in it.
+#[derive(Clone, Copy)]
+struct Queue {
+    device: c_int,
+    context: Handle,
+    stream: Handle,
+}
+
 // SAFETY: contexts and streams may be used from any thread that makes the context current, as
 // every method here does; the driver locks inside.
-unsafe impl Send for Session {}
+unsafe impl Send for Queue {}
 // SAFETY: as above.
-unsafe impl Sync for Session {}
+unsafe impl Sync for Queue {}
 
 impl Session {
-    /// Opens a device.
-    pub fn new(loaded: Loaded, device: c_int) -> Outcome<Session> {
+    /// Opens a device, whose work may take so long as the limit says.
+    pub fn new(loaded: Loaded, device: c_int, limit: Option<Duration>) -> Outcome<Session> {
         let mut context = ptr::null_mut();
         if !loaded.driver.set_device.exists() {
             call!(&loaded, retain(&mut context, device))?;
@@ -253,22 +268,43 @@ impl Session {
         call!(&loaded, stream(&mut stream, 1))?;
         Ok(Session {
             loaded,
-            device,
-            context,
-            stream,
+            queue: Queue {
+                device,
+                context,
+                stream,
+            },
+            waiter: Waiter::new(limit),
+            hung: AtomicBool::new(false),
             pending: Mutex::default(),
         })
     }
 
     /// Makes the device current on this thread.
     pub fn enter(&self) -> Outcome<&Loaded> {
-        self.loaded.enter(self.device, self.context)?;
+        if self.hung.load(SeqCst) {
+            return Err(self.late());
+        }
+        self.loaded.enter(self.queue.device, self.queue.context)?;
         Ok(&self.loaded)
+    }
+
+    /// Work that did not end in time.
+    fn late(&self) -> Failure {
+        let wait = &self.loaded.driver.stream_wait;
+        let seconds = self.waiter.limit.map_or(0, |limit| limit.as_secs());
+        Failure {
+            call: wait.name(),
+            code: Failure::LATE,
+            text: format!(
+                "work of the device did not end within {seconds} s: a kernel hangs, or the work is longer than {TIMEOUT} (seconds, \
+                 0: no limit) allows"
+            ),
+        }
     }
 
     /// The stream, for libraries that put work into it.
     pub fn stream(&self) -> Handle {
-        self.stream
+        self.queue.stream
     }
 
     /// Allocates.
@@ -290,8 +326,9 @@ impl Session {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting: usize = pending.iter().map(|d| d.len()).sum();
         if waiting + copy.len() > MOST_PENDING {
-            call!(self.enter()?, stream_wait(self.stream))?;
-            pending.clear();
+            // Data that may still be read stays where it is.
+            let kept = std::mem::take(&mut *pending);
+            self.settle(kept)?;
         }
         let from = copy.as_ptr();
         // Kept even where the call fails: the driver may have begun to read.
@@ -301,6 +338,8 @@ impl Session {
 
     /// Reads after all that was recorded.
     pub fn read(&self, from: Address, out: &mut [u8]) -> Outcome<()> {
+        // Drivers may wait inside the copy, for as long as it takes.
+        self.wait()?;
         let copied = self.transfer(1, out.as_mut_ptr() as Address, from, out.len());
         // `out` must not be written after this returns, whatever happened.
         let waited = self.wait();
@@ -317,16 +356,16 @@ impl Session {
         let loaded = self.enter()?;
         let kinds = loaded.vendor.driver.copy_kinds;
         match (kinds, way) {
-            (Some(kinds), _) => call!(loaded, copy(to, from, bytes, kinds[way], self.stream)),
+            (Some(kinds), _) => call!(loaded, copy(to, from, bytes, kinds[way], self.queue.stream)),
             (_, 0) => call!(
                 loaded,
-                copy_in(to, from as *const c_void, bytes, self.stream)
+                copy_in(to, from as *const c_void, bytes, self.queue.stream)
             ),
             (_, 1) => call!(
                 loaded,
-                copy_out(to as *mut c_void, from, bytes, self.stream)
+                copy_out(to as *mut c_void, from, bytes, self.queue.stream)
             ),
-            _ => call!(loaded, copy_within(to, from, bytes, self.stream)),
+            _ => call!(loaded, copy_within(to, from, bytes, self.queue.stream)),
         }
     }
 
@@ -335,7 +374,24 @@ impl Session {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = std::mem::take(&mut *pending);
         drop(pending);
-        let waited = call!(self.enter()?, stream_wait(self.stream));
+        self.settle(kept)
+    }
+
+    /// Waits for all that was recorded, and frees data of writes then.
+    fn settle(&self, kept: Vec<Box<[u8]>>) -> Outcome<()> {
+        let (loaded, queue) = (self.loaded, self.queue);
+        let entered = self.enter().map(drop);
+        let wait = move || {
+            let queue = queue;
+            loaded.enter(queue.device, queue.context)?;
+            call!(&loaded, stream_wait(queue.stream))
+        };
+        let waited = entered.and_then(|()| {
+            self.waiter.call(wait).unwrap_or_else(|| {
+                self.hung.store(true, SeqCst);
+                Err(self.late())
+            })
+        });
         if waited.is_err() {
             // The driver may still read it.
             std::mem::forget(kept);
@@ -392,7 +448,19 @@ impl Session {
         let none = ptr::null_mut();
         call!(
             loaded,
-            launch(function, gx, gy, gz, x, y, z, 0, self.stream, none, extra)
+            launch(
+                function,
+                gx,
+                gy,
+                gz,
+                x,
+                y,
+                z,
+                0,
+                self.queue.stream,
+                none,
+                extra
+            )
         )
     }
 
@@ -409,9 +477,9 @@ impl Session {
             return Ok((value, start.elapsed()));
         }
         let (start, end) = (self.event()?, self.event()?);
-        call!(self.enter()?, event_record(start.0, self.stream))?;
+        call!(self.enter()?, event_record(start.0, self.queue.stream))?;
         let value = work();
-        call!(self.enter()?, event_record(end.0, self.stream))?;
+        call!(self.enter()?, event_record(end.0, self.queue.stream))?;
         self.wait()?;
         let mut milliseconds = 0f32;
         call!(
@@ -448,6 +516,6 @@ impl Drop for Session {
         let _ = self.wait();
         let _ = self
             .enter()
-            .and_then(|loaded| call!(loaded, stream_destroy(self.stream)));
+            .and_then(|loaded| call!(loaded, stream_destroy(self.queue.stream)));
     }
 }

@@ -11,8 +11,8 @@ pub const HYGON: Vendor = Vendor {
     title: "Hygon DCU (HIP)",
     install: "Hygon's DTK (libgalaxyhip.so.5), or AMD's ROCm (libamdhip64.so)",
     devices: Devices::Any,
-    label: Label::TableOnly,
-    evidence: "2026-11-27: HIPRTC 5.2 took the 28 kernels of `add` for gfx906; not all were tried",
+    label: Label::SimulatorVerified,
+    evidence: "2026-11-27: the simulator ran the smoke profile, HIPRTC 5.2 took all of its kernels (conformance/results/2026-11-27-vendors.md)",
     dialect: &HIP,
     driver: Driver {
         libraries: &[

@@ -11,8 +11,8 @@ pub const METAX: Vendor = Vendor {
     title: "MetaX MACA",
     install: "the MACA SDK (libmcruntime.so; its run-time compiler is mcrtc)",
     devices: Devices::Any,
-    label: Label::TableOnly,
-    evidence: "2026-11-27: names of public headers and programs",
+    label: Label::SimulatorVerified,
+    evidence: "2026-11-27: the simulator ran the smoke profile (conformance/results/2026-11-27-vendors.md)",
     dialect: &MACA,
     driver: Driver {
         libraries: &["libmcruntime.so", "/opt/maca/lib/libmcruntime.so"],

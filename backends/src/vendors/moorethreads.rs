@@ -11,8 +11,8 @@ pub const MOORE_THREADS: Vendor = Vendor {
     title: "Moore Threads MUSA",
     install: "the MUSA driver (libmusa.so) and the MUSA toolkit (libmtrtc.so)",
     devices: Devices::Any,
-    label: Label::TableOnly,
-    evidence: "2026-11-27: names of public headers and programs",
+    label: Label::SimulatorVerified,
+    evidence: "2026-11-27: the simulator ran the smoke profile (conformance/results/2026-11-27-vendors.md)",
     dialect: &MUSA,
     driver: Driver {
         libraries: &[

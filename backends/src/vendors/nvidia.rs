@@ -117,8 +117,8 @@ pub const NVIDIA: Vendor = Vendor {
     title: "NVIDIA CUDA",
     install: "NVIDIA's driver (libcuda.so.1), and NVRTC of a CUDA toolkit (libnvrtc.so)",
     devices: Devices::Without(&["Iluvatar", "Denglin"]),
-    label: Label::CompileVerified,
-    evidence: "2026-11-27: NVRTC 12.9 took 4252 of 4252 kernels for sm_80",
+    label: Label::SimulatorVerified,
+    evidence: "2026-11-27: the simulator ran the smoke profile, NVRTC 12.9 took all of its kernels (conformance/results/2026-11-27-vendors.md)",
     dialect: &CUDA,
     driver: Driver {
         libraries: &["libcuda.so.1", "libcuda.so"],

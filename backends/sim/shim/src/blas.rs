@@ -1,7 +1,7 @@
 //! Libraries of matrix products: by columns, in plain loops.
 
 use crate::Handle;
-use crate::driver::current;
+use crate::driver::{current, settle, stream_of};
 use crate::flavour::Flavour;
 use crate::objects::{self, Object};
 use half::{bf16, f16};
@@ -43,7 +43,7 @@ element! {
 fn ready(f: &Flavour, handle: Handle) -> Status {
     current(f).map_err(|_| NOT_INITIALIZED)?;
     match objects::get(f, handle) {
-        Ok(Object::Blas(true)) => Ok(()),
+        Ok(Object::Blas(Some(stream))) => settle(&stream),
         _ => Err(NOT_INITIALIZED),
     }
 }
@@ -54,7 +54,7 @@ pub unsafe fn create(f: &Flavour, out: *mut Handle) -> Status {
         return Err(INVALID_VALUE);
     }
     // SAFETY: the header's promise.
-    unsafe { out.write(objects::add(f, Object::Blas(false))) };
+    unsafe { out.write(objects::add(f, Object::Blas(None))) };
     Ok(())
 }
 
@@ -78,13 +78,12 @@ pub unsafe fn version(f: &Flavour, handle: Handle, out: *mut c_int) -> Status {
 
 pub unsafe fn set_stream(f: &Flavour, handle: Handle, stream: Handle) -> Status {
     let known = objects::get(f, handle).is_ok_and(|o| matches!(o, Object::Blas(_)));
-    let stream = objects::get(f, stream).is_ok_and(|o| matches!(o, Object::Stream));
-    match known && stream {
-        true => {
-            objects::replace(f, handle, Object::Blas(true));
+    match (known, stream_of(f, stream)) {
+        (true, Ok(stream)) => {
+            objects::replace(f, handle, Object::Blas(Some(stream)));
             Ok(())
         }
-        false => Err(INVALID_VALUE),
+        _ => Err(INVALID_VALUE),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::Handle;
 use crate::blas::Element;
-use crate::driver::{current, inside};
+use crate::driver::{current, inside, settle, stream_of};
 use crate::flavour::Flavour;
 use crate::objects::{self, Object};
 use half::{bf16, f16};
@@ -96,7 +96,7 @@ pub fn words(code: c_int) -> *const c_char {
 pub unsafe fn create(f: &Flavour, out: *mut Handle) -> Status {
     current(f).map_err(|_| NOT_INITIALIZED)?;
     // SAFETY: the header's promise.
-    unsafe { give(f, out, Object::Dnn(false)) }
+    unsafe { give(f, out, Object::Dnn(None)) }
 }
 
 pub unsafe fn destroy(f: &Flavour, handle: Handle) -> Status {
@@ -108,9 +108,9 @@ pub unsafe fn destroy(f: &Flavour, handle: Handle) -> Status {
 
 pub unsafe fn set_stream(f: &Flavour, handle: Handle, stream: Handle) -> Status {
     let known = objects::get(f, handle).is_ok_and(|o| matches!(o, Object::Dnn(_)));
-    let stream = objects::get(f, stream).is_ok_and(|o| matches!(o, Object::Stream));
-    check(known && stream)?;
-    objects::replace(f, handle, Object::Dnn(true));
+    let stream = stream_of(f, stream);
+    check(known && stream.is_ok())?;
+    objects::replace(f, handle, Object::Dnn(stream.ok()));
     Ok(())
 }
 
@@ -266,8 +266,9 @@ fn asked(
     algorithm: c_int,
 ) -> Result<Asked, c_int> {
     current(f).map_err(|_| NOT_INITIALIZED)?;
-    if !matches!(objects::get(f, handle), Ok(Object::Dnn(true))) {
-        return Err(NOT_INITIALIZED);
+    match objects::get(f, handle) {
+        Ok(Object::Dnn(Some(stream))) => settle(&stream)?,
+        _ => return Err(NOT_INITIALIZED),
     }
     let tensor = |of| match objects::get(f, of) {
         Ok(Object::Tensor(Some(t))) => Ok(t),

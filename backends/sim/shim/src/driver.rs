@@ -1,11 +1,12 @@
 //! Drivers: devices, memory, streams, modules, launches.
 //!
-//! Work is done when it is recorded; a failure of a kernel is reported by the calls after it, as on
-//! hardware. The functions take what the vendors' do and give a status.
+//! Kernels run behind the caller's back, in the order of their stream; copies wait for it. A failure of a kernel is reported by
+//! the calls after it, as on hardware. The functions take what the vendors' do and give a status.
 
 use crate::Handle;
 use crate::flavour::*;
 use crate::objects::{self, Object};
+use crate::stream::Stream;
 use std::alloc::{Layout, alloc as allocate, dealloc};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -92,11 +93,17 @@ pub fn inside(address: u64, bytes: usize) -> Status {
     check(good, INVALID_VALUE)
 }
 
-fn is_stream(f: &Flavour, stream: Handle) -> Status {
+/// The stream behind a handle.
+pub fn stream_of(f: &Flavour, stream: Handle) -> Result<Stream, c_int> {
     match objects::get(f, stream)? {
-        Object::Stream => Ok(()),
+        Object::Stream(stream) => Ok(stream),
         _ => Err(INVALID_HANDLE),
     }
+}
+
+/// Waits for a stream, and says whether all of it went well.
+pub fn settle(stream: &Stream) -> Status {
+    check(stream.settle() && FAULT.get().is_none(), LAUNCH_FAILED)
 }
 
 /// What a status means.
@@ -246,7 +253,7 @@ pub unsafe fn free(f: &Flavour, address: u64) -> Status {
 /// # Safety
 /// Both ranges are valid.
 unsafe fn transfer(f: &Flavour, to: u64, from: u64, bytes: usize, stream: Handle) -> Status {
-    is_stream(f, stream)?;
+    settle(&stream_of(f, stream)?)?;
     // SAFETY: the caller's promise; ranges may meet.
     unsafe { std::ptr::copy(from as *const u8, to as *mut u8, bytes) };
     Ok(())
@@ -311,18 +318,18 @@ pub unsafe fn stream(f: &Flavour, out: *mut Handle, flags: c_uint) -> Status {
     current(f)?;
     check(flags <= 1, INVALID_VALUE)?;
     // SAFETY: the header's promise.
-    unsafe { give(out, objects::add(f, Object::Stream)) }
+    unsafe { give(out, objects::add(f, Object::Stream(Stream::new()))) }
 }
 
 pub unsafe fn stream_destroy(f: &Flavour, stream: Handle) -> Status {
     current(f)?;
-    is_stream(f, stream)?;
+    stream_of(f, stream)?;
     objects::remove(f, stream).map(drop)
 }
 
 pub unsafe fn stream_wait(f: &Flavour, stream: Handle) -> Status {
     current(f)?;
-    is_stream(f, stream)
+    settle(&stream_of(f, stream)?)
 }
 
 pub unsafe fn event(f: &Flavour, out: *mut Handle, flags: c_uint) -> Status {
@@ -342,7 +349,7 @@ fn time(f: &Flavour, event: Handle) -> Result<Option<Instant>, c_int> {
 pub unsafe fn event_record(f: &Flavour, event: Handle, stream: Handle) -> Status {
     current(f)?;
     time(f, event)?;
-    is_stream(f, stream)?;
+    settle(&stream_of(f, stream)?)?;
     objects::replace(f, event, Object::Event(Some(Instant::now())));
     Ok(())
 }
@@ -415,7 +422,7 @@ pub unsafe fn launch(
     extra: *mut Handle,
 ) -> Status {
     let device = current(f)?;
-    is_stream(f, stream)?;
+    let stream = stream_of(f, stream)?;
     let Object::Kernel(kernel) = objects::get(f, kernel)? else {
         return Err(INVALID_HANDLE);
     };
@@ -431,15 +438,18 @@ pub unsafe fn launch(
         check(form == [1, 2, f.end], INVALID_VALUE)?;
         let size = entry(3).cast::<usize>();
         check(!entry(1).is_null() && !size.is_null(), INVALID_VALUE)?;
-        std::slice::from_raw_parts(entry(1).cast::<u8>(), size.read())
+        std::slice::from_raw_parts(entry(1).cast::<u8>(), size.read()).to_vec()
     };
     check(bytes.len() == kernel.args, INVALID_VALUE)?;
-    // SAFETY: what the pointers among the arguments point at is the caller's affair.
-    let ran = unsafe { suanzi_sim::launch(&kernel, groups, items, bytes, width(device)?) };
-    if let Err(fault) = ran {
-        // Reported by the calls after this one.
-        let _ = FAULT.set(CString::new(fault.to_string()).unwrap_or_default());
-    }
+    let width = width(device)?;
+    stream.push(move || {
+        // SAFETY: what the pointers among the arguments point at is the caller's affair, until the stream was waited for.
+        let ran = unsafe { suanzi_sim::launch(&kernel, groups, items, &bytes, width) };
+        if let Err(fault) = ran {
+            // Reported by the calls after this one.
+            let _ = FAULT.set(CString::new(fault.to_string()).unwrap_or_default());
+        }
+    });
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod dnn;
 mod driver;
 mod flavour;
 mod objects;
+mod stream;
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 

@@ -4,6 +4,7 @@
 use crate::Handle;
 use crate::dnn;
 use crate::flavour::{Flavour, INVALID_HANDLE};
+use crate::stream::Stream;
 use std::collections::HashMap;
 use std::ffi::c_int;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ pub enum Object {
     /// A context of a device.
     Context(c_int),
     /// A stream.
-    Stream,
+    Stream(Stream),
     /// An event, and when it was recorded.
     Event(Option<Instant>),
     /// A loaded program.
@@ -25,10 +26,10 @@ pub enum Object {
     Kernel(Kernel),
     /// A source, and what became of it.
     Program(Program),
-    /// A handle of the matrix library, and whether it has a stream.
-    Blas(bool),
-    /// A handle of the library of layers, and whether it has a stream.
-    Dnn(bool),
+    /// A handle of the matrix library, and its stream.
+    Blas(Option<Stream>),
+    /// A handle of the library of layers, and its stream.
+    Dnn(Option<Stream>),
     /// A descriptor of a tensor, once it is set.
     Tensor(Option<dnn::Tensor>),
     /// A descriptor of weights.
