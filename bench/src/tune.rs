@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use suanzi_backends::Context;
 use suanzi_codegen::hash::stable_hash;
 use suanzi_ops::tuning::{self, Tiles, contract_with};
-use suanzi_ops::{Contract, Element, Scalar, Tensor, Wanted};
+use suanzi_ops::{Contract, Element, Reach, Scalar, Tensor, Wanted};
 
 /// Search how products are best cut into tiles on a device.
 #[derive(Args)]
@@ -275,6 +275,7 @@ impl<T: Number> Problem<T> {
             dtype: T::DTYPE,
             epilogue: &Ok,
             wanted: Wanted::Whole,
+            reach: Reach::All,
         };
         Ok(contract_with(&contract, tiles)?)
     }

@@ -14,7 +14,7 @@ use crate::product::{Part, check, factor, scale};
 use crate::vector::Vector;
 use crate::{Error, Result};
 use num_complex::Complex64;
-use suanzi_ops::{Contract, Expr, Scalar, Tensor, Wanted, contract, ops};
+use suanzi_ops::{Contract, Expr, Reach, Scalar, Tensor, Wanted, contract, ops};
 
 /// `C = alpha · A + beta · B`. Where a factor is 0, its matrix is not read.
 ///
@@ -141,6 +141,7 @@ pub fn gemm3m(
             dtype: c.dtype(),
             epilogue: &Ok,
             wanted: Wanted::Whole,
+            reach: Reach::All,
         })
     };
     let [re, im, both] = [

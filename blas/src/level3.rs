@@ -251,7 +251,13 @@ pub fn trmm(
     if alpha == Complex64::ZERO {
         return scale(op, alpha, &b, Part::Whole);
     }
-    trmm_left(op, alpha, &a, &b)
+    let old = Matrix::like(&b, &ops::copy(b.tensor())?.eval()?)?;
+    product(
+        op,
+        (alpha, &a, &old.into()),
+        (Complex64::ZERO, &b),
+        Part::Whole,
+    )
 }
 
 /// Both transposed where A is on the right, so that it is on the left.
@@ -317,37 +323,6 @@ fn halves(b: &Matrix, half: usize) -> Result<[Matrix; 2]> {
 /// Half of some rows, in whole blocks.
 pub(crate) fn middle(m: usize) -> usize {
     m.div_ceil(2).next_multiple_of(BLOCK)
-}
-
-/// Rows of a triangular matrix that are one product, half of it for nothing.
-const TRIANGLE: usize = 128;
-
-fn trmm_left(op: &'static str, alpha: Complex64, a: &Operand, b: &Matrix) -> Result<()> {
-    if b.m() <= TRIANGLE {
-        let old = Matrix::like(b, &ops::copy(b.tensor())?.eval()?)?;
-        return product(
-            op,
-            (alpha, a, &old.into()),
-            (Complex64::ZERO, b),
-            Part::Whole,
-        );
-    }
-    let half = middle(b.m());
-    let q = quarters(a, half)?;
-    let [above, below] = halves(b, half)?;
-    // What the square still reads is overwritten last.
-    let (last, other, corners) = match q.uplo {
-        Uplo::Lower => (&above, &below, [&q.second, &q.first]),
-        Uplo::Upper => (&below, &above, [&q.first, &q.second]),
-    };
-    trmm_left(op, alpha, corners[0], other)?;
-    product(
-        op,
-        (alpha, &q.square, &last.into()),
-        (ONE, other),
-        Part::Whole,
-    )?;
-    trmm_left(op, alpha, corners[1], last)
 }
 
 /// `B = alpha · A⁻¹ · B`, or `alpha · B · A⁻¹`, where A is triangular (see [`trmm`]).

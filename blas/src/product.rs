@@ -13,10 +13,10 @@
 //!
 //! C may be wider than A and B: the epilogue rounds to what C is.
 
-use crate::matrix::{Matrix, Operand, Uplo};
+use crate::matrix::{Form, Matrix, Operand, Uplo};
 use crate::overlap::apart;
 use num_complex::Complex64;
-use suanzi_ops::{Contract, Error, Expr, Num, Result, Scalar, Tensor, Wanted, contract_into, ops};
+use suanzi_ops::{Contract, Error, Expr, Num, Reach, Result, Scalar, Tensor, Wanted, contract_into, ops};
 
 /// What of C is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,9 +199,22 @@ fn run(
             dtype: c.dtype(),
             epilogue: &epilogue,
             wanted: part.tiles(c),
+            reach: reach(a, b, c),
         },
         out,
     )
+}
+
+/// The steps along k that a triangular factor leaves.
+fn reach(a: &Operand, b: &Operand, c: &Matrix) -> Reach {
+    let parts = 1 + u32::from(c.is_complex());
+    match (a.form, b.form) {
+        (Form::Triangular(Uplo::Lower, _), _) => Reach::Until { axis: 0, parts },
+        (Form::Triangular(Uplo::Upper, _), _) => Reach::From { axis: 0, parts },
+        (_, Form::Triangular(Uplo::Upper, _)) => Reach::Until { axis: 1, parts },
+        (_, Form::Triangular(Uplo::Lower, _)) => Reach::From { axis: 1, parts },
+        _ => Reach::All,
+    }
 }
 
 /// `C = beta · C`, and zeros where `beta` is.

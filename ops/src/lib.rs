@@ -36,7 +36,7 @@ pub use error::{Error, Result};
 pub use expr::{Expr, Outside, Reduction};
 pub use num::Num;
 pub use skeleton::{
-    By, Contract, Each, Io, Positions, Wanted, contract, contract_into, index_width, kernel_for,
+    By, Contract, Each, Io, Positions, Reach, Wanted, contract, contract_into, index_width, kernel_for,
     sample_kernels,
 };
 pub use table::functions as ops;

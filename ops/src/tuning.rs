@@ -4,12 +4,12 @@
 //!
 //! ```
 //! use suanzi_backends::Context;
-//! use suanzi_ops::{Contract, Wanted, Scalar, Tensor, tuning};
+//! use suanzi_ops::{Contract, Reach, Scalar, Tensor, Wanted, tuning};
 //!
 //! let ctx = Context::open("cpu")?;
 //! let a = Tensor::from_slice(&ctx, &[2, 2], &[1.0f32, 2.0, 3.0, 4.0])?.expr();
-//! let (axes, wanted) = ([0, 1, 1], Wanted::Whole);
-//! let product = Contract { op: "tune", a: &a, b: &a, axes, dtype: Scalar::F32, epilogue: &Ok, wanted };
+//! let (axes, wanted, reach) = ([0, 1, 1], Wanted::Whole, Reach::All);
+//! let product = Contract { op: "tune", a: &a, b: &a, axes, dtype: Scalar::F32, epilogue: &Ok, wanted, reach };
 //! let c = tuning::contract_with(&product, tuning::usual(&ctx, Scalar::F32, [2, 2]))?;
 //! assert_eq!(c.to_vec::<f32>()?, [7.0, 10.0, 15.0, 22.0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

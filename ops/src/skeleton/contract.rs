@@ -58,6 +58,31 @@ pub struct Contract<'a> {
     pub epilogue: &'a dyn Fn(Expr) -> Result<Expr>,
     /// What has to be computed.
     pub wanted: Wanted,
+    /// Where there is anything to add.
+    pub reach: Reach,
+}
+
+/// The steps along k beyond which one operand is zero, because it is triangular: A, whose rows count (axis 0), or B, whose columns do
+/// (1). `parts` of k, and of the columns, are one step: 2 where they are real and imaginary ones. Steps beyond are left out where a
+/// whole tile has none, else they are zeros of the operand's expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// All of k.
+    All,
+    /// Up to the diagonal.
+    Until {
+        /// Rows of A, or columns of B.
+        axis: usize,
+        /// Of a number.
+        parts: u32,
+    },
+    /// From the diagonal on.
+    From {
+        /// As above.
+        axis: usize,
+        /// As above.
+        parts: u32,
+    },
 }
 
 /// What has to be computed of a result whose m is one axis. Of a triangle, whose columns are those of so many to a row (2
@@ -144,6 +169,7 @@ struct Shape<'a> {
     index: Scalar,
     tiles: Tiles,
     wanted: Wanted,
+    reach: Reach,
 }
 
 /// One of the three operands: its graph, and how each of its leaves walks the axes.
@@ -446,6 +472,12 @@ impl Run<'_> {
             index,
             tiles,
             wanted: self.c.wanted,
+            // Of k as one axis.
+            reach: if k_dims.len() == 1 {
+                self.c.reach
+            } else {
+                Reach::All
+            },
         };
 
         let mut p = Scalars::default();
@@ -466,8 +498,9 @@ impl Run<'_> {
                 (tasks, vec![("kept", tiles.rows_kept().min(tm))])
             }
             Stage::Panels { .. } => {
+                let all_alike = shape.wanted == Wanted::Whole && shape.reach == Reach::All;
                 let [rows, panels] =
-                    tiles.blocks(self.machine, kind, batches, [tm, tn], self.c.wanted);
+                    tiles.blocks(self.machine, kind, batches, [tm, tn], all_alike);
                 let (down, across) = (tm.div_ceil(rows), tn.div_ceil(panels));
                 let cut = [
                     ("rows", rows),

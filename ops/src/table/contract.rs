@@ -217,7 +217,7 @@ fn within(at: &[usize], shape: &[usize]) -> Vec<usize> {
 pub mod functions {
     pub use super::conv::functions::*;
     use super::{Scalar, sums};
-    use crate::skeleton::{Contract, Wanted, contract};
+    use crate::skeleton::{Contract, Reach, Wanted, contract};
     use crate::{Error, Expr, Result, Tensor, ops, shape};
 
     /// Products of matrices: `[.., m, k] · [.., k, n]`, batches broadcast. Any strides.
@@ -318,6 +318,7 @@ pub mod functions {
             dtype,
             epilogue,
             wanted: Wanted::Whole,
+            reach: Reach::All,
         })
     }
 }

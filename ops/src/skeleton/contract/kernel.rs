@@ -5,7 +5,7 @@ mod panels;
 use super::super::access::{self, Declared, Inner, Positions, Reader, Scalars, Walk};
 use super::super::graph::Source;
 use super::tiles::{Stage, Tiles};
-use super::{Shape, Side, Wanted};
+use super::{Reach, Shape, Side, Wanted};
 use suanzi_codegen::ir::{Access, Barrier, BinOp, Builtin, CastMode, Id};
 use suanzi_codegen::verify::VerifyError;
 use suanzi_codegen::{Builder, Kernel, Place, Value};
@@ -32,6 +32,13 @@ struct Declare<'a> {
     side: &'a Side,
     reader: Reader,
     params: Declared,
+}
+
+/// A piece of k.
+#[derive(Clone, Copy)]
+struct Piece {
+    from: Value,
+    to: Value,
 }
 
 /// Where an item is.
@@ -97,7 +104,7 @@ pub fn build(
             let [pa, pb] = tiles.pitches();
             let a = k.shared("stage_a", shape.kind, kc * pa);
             let b = k.shared("stage_b", shape.kind, kc * pb);
-            body.tile(&mut k, |k, spot| body.staged(k, spot, kc, [a, b]));
+            body.tile(&mut k, |k, spot, piece| body.staged(k, spot, piece, kc, [a, b]));
         }
     }
     k.finish()
@@ -163,7 +170,7 @@ impl Body<'_> {
     }
 
     /// The tile of a group whose items share their operands.
-    fn tile(&self, b: &mut Builder, steps: impl Fn(&mut Builder, &Spot)) {
+    fn tile(&self, b: &mut Builder, steps: impl Fn(&mut Builder, &Spot, Piece)) {
         let task = self.x.group(b);
         // The grid may have some groups too many.
         let there = b.bin(BinOp::Lt, task, self.p("tasks"));
@@ -176,7 +183,9 @@ impl Body<'_> {
             });
             self.if_wanted(b, spot.first, past, |b| {
                 self.begin(b);
-                steps(b, &spot);
+                let (from, to) = (self.int(b, 0), self.length(2));
+                let k = self.reached(b, Piece { from, to }, spot.first, past);
+                steps(b, &spot, k);
                 self.finish(b, &spot);
             });
         });
@@ -241,6 +250,37 @@ impl Body<'_> {
         }
     }
 
+    /// What of a piece of k has anything to add to a tile, given its first row and column and those past it.
+    fn reached(&self, b: &mut Builder, k: Piece, first: [Value; 2], past: [Value; 2]) -> Piece {
+        let Piece { from, to } = k;
+        // A row has so many steps; columns are as many already, and whole numbers of them count.
+        let steps = |b: &mut Builder, axis: usize, at: Value, parts: u32, more: u32| {
+            let parts = self.int(b, parts);
+            if axis == 0 {
+                return b.mul(at, parts);
+            }
+            let more = self.int(b, more);
+            let at = b.add(at, more);
+            let (numbers, _) = self.x.div_rem(b, at, parts);
+            b.mul(numbers, parts)
+        };
+        match self.shape.reach {
+            Reach::All => k,
+            Reach::Until { axis, parts } => {
+                let end = steps(b, axis, past[axis], parts, parts - 1);
+                let end = b.bin(BinOp::Max, end, from);
+                let to = self.x.min(b, to, end);
+                Piece { from, to }
+            }
+            Reach::From { axis, parts } => {
+                let begin = steps(b, axis, first[axis], parts, 0);
+                let begin = self.x.min(b, begin, to);
+                let from = b.bin(BinOp::Max, from, begin);
+                Piece { from, to }
+            }
+        }
+    }
+
     /// One step along k: every row meets every vector.
     fn step(&self, b: &mut Builder, rows: &[Value], columns: &[Value]) {
         for (&row, sums) in rows.iter().zip(&self.sums) {
@@ -259,7 +299,14 @@ impl Body<'_> {
     }
 
     /// Steps over blocks that the group stages in shared memory.
-    fn staged(&self, b: &mut Builder, spot: &Spot, kc: u32, [of_a, of_b]: [Place; 2]) {
+    fn staged(
+        &self,
+        b: &mut Builder,
+        spot: &Spot,
+        k: Piece,
+        kc: u32,
+        [of_a, of_b]: [Place; 2],
+    ) {
         let (x, tiles) = (&self.x, self.tiles);
         let local = x.builtin(b, Builtin::LocalId(0));
         let (zero, depth) = (self.int(b, 0), self.int(b, kc));
@@ -268,7 +315,7 @@ impl Body<'_> {
             self.b.bases(b, x, &spot.batch),
         ];
         let [pitch_a, pitch_b] = tiles.pitches();
-        b.for_(zero, self.length(2), depth, false, |b, k0| {
+        b.for_(k.from, k.to, depth, false, |b, k0| {
             // The others may still read what was staged before.
             b.barrier(Barrier::Shared);
             self.stage(b, local, kc, k0, spot.first[0], 0, &bases[0], of_a);

@@ -5,7 +5,6 @@
 //! The kernel is the same but for where the operands of a step come from ([`Stage`]).
 
 use super::super::Machine;
-use super::Wanted;
 use suanzi_backends::DeviceKind;
 use suanzi_codegen::Scalar;
 
@@ -189,21 +188,17 @@ impl Tiles {
     }
 
     /// Tiles of a CPU's block, down and across: as large as may be, but enough blocks for all units, of much the same
-    /// size, and as many for each unit.
+    /// size, and as many for each unit; more where they have not all the same to do.
     pub(crate) fn blocks(
         &self,
         machine: Machine,
         kind: Scalar,
         batches: u64,
         tiles: [u64; 2],
-        wanted: Wanted,
+        all_alike: bool,
     ) -> [u64; 2] {
         let units = u64::from(machine.units);
-        let least = match wanted {
-            Wanted::Whole => BLOCKS_OF_A_UNIT * units,
-            // Half of them are empty or nearly.
-            _ => 4 * BLOCKS_OF_A_UNIT * units,
-        };
+        let least = BLOCKS_OF_A_UNIT * units * if all_alike { 1 } else { 4 };
         let mut most = self.block(kind).map(u64::from);
         let counts = |most: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(most[i]));
         let even = |counts: [u64; 2]| [0, 1].map(|i| tiles[i].div_ceil(counts[i]));

@@ -146,7 +146,7 @@ fn reference(x: &[Array], a: &Attrs) -> Option<Vec<Array>> {
 pub mod functions {
     use super::super::sums;
     use crate::skeleton::layers::{self, Slide};
-    use crate::skeleton::{Contract, Wanted, contract_into};
+    use crate::skeleton::{Contract, Reach, Wanted, contract_into};
     use crate::table::compute_kind;
     use crate::table::layout::pad::functions::{PadMode, pad};
     use crate::table::layout::window::functions::Window;
@@ -339,6 +339,7 @@ pub mod functions {
             dtype,
             epilogue: &epilogue,
             wanted: Wanted::Whole,
+            reach: Reach::All,
         };
         contract_into(&product, &into)?;
         Ok(result)

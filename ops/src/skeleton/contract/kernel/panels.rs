@@ -5,8 +5,8 @@
 //! tiles that are not complete wait in memory of the item; they come back as they were, so that a sum is
 //! one chain whatever the pieces.
 
-use super::super::{Panel, Rows, Wanted, tiles};
-use super::{Body, Spot};
+use super::super::{Panel, Reach, Rows, Wanted, tiles};
+use super::{Body, Piece, Spot};
 use suanzi_codegen::ir::BinOp;
 use suanzi_codegen::{Builder, Place, Value};
 
@@ -22,13 +22,6 @@ struct Arrays {
 
 /// Elements from one copied row of A to the next: no power of two, so that rows are in different sets of a cache.
 const PITCH: u32 = tiles::DEPTH + 16;
-
-/// A piece of k.
-#[derive(Clone, Copy)]
-struct Piece {
-    from: Value,
-    to: Value,
-}
 
 /// An item's block of tiles.
 struct Block {
@@ -59,7 +52,9 @@ pub fn blocks(body: &Body<'_>, b: &mut Builder, unroll: u32) {
     b.if_(there, |b| {
         let (rest, across) = x.div_rem(b, task, body.p("across"));
         let (batch, mut down) = x.div_rem(b, rest, body.p("down"));
-        if let Wanted::Upper(_) = shape.wanted {
+        let heavy_first = matches!(shape.wanted, Wanted::Upper(_))
+            || matches!(shape.reach, Reach::From { axis: 0, .. });
+        if heavy_first {
             // Rows that have most to do come last, since drivers hand out large parts first.
             let one = body.int(b, 1);
             let last = b.sub(body.p("down"), one);
@@ -148,7 +143,8 @@ impl Body<'_> {
                     };
                     self.resume(b, arrays.waiting, place, k);
                     let (of_a, rows) = self.rows(b, arrays, &spot, k, row0);
-                    self.steps(b, (of_a, &rows), arrays.held, k, panel, unroll);
+                    let reached = self.reached(b, k, spot.first, past);
+                    self.steps(b, (of_a, &rows), arrays.held, reached, panel, unroll);
                     self.suspend(b, arrays.waiting, place, (k, depth), &spot);
                 });
             });
