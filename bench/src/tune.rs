@@ -276,6 +276,7 @@ impl<T: Number> Problem<T> {
             epilogue: &Ok,
             wanted: Wanted::Whole,
             reach: Reach::All,
+            packed: None,
         };
         Ok(contract_with(&contract, tiles)?)
     }

@@ -36,8 +36,8 @@ pub use error::{Error, Result};
 pub use expr::{Expr, Outside, Reduction};
 pub use num::Num;
 pub use skeleton::{
-    By, Contract, Each, Io, Positions, Reach, Wanted, contract, contract_into, index_width, kernel_for,
-    sample_kernels,
+    By, Contract, Each, Io, Packed, Positions, Reach, Wanted, contract, contract_into, index_width,
+    kernel_for, sample_kernels,
 };
 pub use table::functions as ops;
 pub use tensor::Tensor;

@@ -8,8 +8,8 @@
 //!
 //! let ctx = Context::open("cpu")?;
 //! let a = Tensor::from_slice(&ctx, &[2, 2], &[1.0f32, 2.0, 3.0, 4.0])?.expr();
-//! let (axes, wanted, reach) = ([0, 1, 1], Wanted::Whole, Reach::All);
-//! let product = Contract { op: "tune", a: &a, b: &a, axes, dtype: Scalar::F32, epilogue: &Ok, wanted, reach };
+//! let (axes, wanted, reach, packed) = ([0, 1, 1], Wanted::Whole, Reach::All, None);
+//! let product = Contract { op: "tune", a: &a, b: &a, axes, dtype: Scalar::F32, epilogue: &Ok, wanted, reach, packed };
 //! let c = tuning::contract_with(&product, tuning::usual(&ctx, Scalar::F32, [2, 2]))?;
 //! assert_eq!(c.to_vec::<f32>()?, [7.0, 10.0, 15.0, 22.0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

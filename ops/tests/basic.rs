@@ -236,3 +236,36 @@ fn errors_name_the_operator_and_what_to_do() {
     assert!(a.reshape(&[7]).is_err() && a.as_strided(&[3], &[3], 0).is_err());
     assert!(Tensor::empty(&ctx, Scalar::F64, &[usize::MAX, 2]).is_err());
 }
+
+/// A layer's kept weights give the bits that weights packed anew give, whatever the image's size.
+#[test]
+fn a_layer_keeps_its_weights() {
+    let how = ops::Convolution {
+        strides: vec![2, 1],
+        pads: vec![(1, 0), (1, 1)],
+        groups: 2,
+        ..ops::Convolution::default()
+    };
+    for ctx in devices() {
+        let numbers = |shape: &[usize], seed: usize| {
+            let count: usize = shape.iter().product();
+            let values: Vec<f32> = (0..count)
+                .map(|i| ((i * 37 + seed) % 19) as f32 / 8.0 - 1.0)
+                .collect();
+            Tensor::from_slice(&ctx, shape, &values).expect("a tensor")
+        };
+        let (weights, bias) = (numbers(&[70, 6, 3, 2], 1), numbers(&[70], 2));
+        let layer = ops::ConvLayer::new(&weights, Some(&bias), how.clone());
+        for (seed, shape) in [[1, 12, 5, 7], [2, 12, 20, 19], [1, 12, 3, 2]]
+            .iter()
+            .enumerate()
+        {
+            let image = numbers(shape, seed);
+            let kept = layer.run(&image).expect("a result");
+            let anew = ops::conv(&image, &weights, Some(&bias), &how).expect("a result");
+            assert_eq!(kept.shape(), anew.shape());
+            let bits = |t: &Tensor| t.to_vec::<f32>().expect("values");
+            assert_eq!(bits(&kept), bits(&anew), "{}", ctx.device().info().id);
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::{Bar, Bars, Result, Spread, data, ensure};
 use runtime::Runtime;
 use suanzi_backends::Context;
 use suanzi_ops::Tensor;
-use suanzi_ops::ops::{self, Convolution, Layout};
+use suanzi_ops::ops::{ConvLayer, Convolution, Layout};
 
 /// The side of the image, channels in and out, the side of the window, and the stride.
 struct Shape([usize; 5]);
@@ -146,8 +146,8 @@ impl Problem<'_> {
 struct Ours<'a> {
     ctx: &'a Context,
     image: Tensor,
-    weights: Tensor,
-    how: Convolution,
+    layout: Layout,
+    layer: ConvLayer,
 }
 
 impl Ours<'_> {
@@ -163,18 +163,22 @@ impl Ours<'_> {
         Ok(Ours {
             ctx,
             image: laid(&problem.image, [1, input, side, side])?,
-            weights: laid(&problem.weights, [output, input, window, window])?,
-            how: Convolution {
-                strides: vec![stride; 2],
-                pads: vec![(problem.shape.pad(), problem.shape.pad()); 2],
-                layout,
-                ..Convolution::default()
-            },
+            layout,
+            layer: ConvLayer::new(
+                &laid(&problem.weights, [output, input, window, window])?,
+                None,
+                Convolution {
+                    strides: vec![stride; 2],
+                    pads: vec![(problem.shape.pad(), problem.shape.pad()); 2],
+                    layout,
+                    ..Convolution::default()
+                },
+            ),
         })
     }
 
     fn run(&self) -> Result<Tensor> {
-        let result = ops::conv(&self.image, &self.weights, None, &self.how)?;
+        let result = self.layer.run(&self.image)?;
         self.ctx.device().sync()?;
         Ok(result)
     }
@@ -182,7 +186,7 @@ impl Ours<'_> {
     /// Channels first.
     fn result(&self) -> Result<Vec<f32>> {
         let result = self.run()?;
-        Ok(match self.how.layout {
+        Ok(match self.layout {
             Layout::ChannelsFirst => result.to_vec()?,
             Layout::ChannelsLast => result.permute(&[0, 3, 1, 2])?.to_vec()?,
         })

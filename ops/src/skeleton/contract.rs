@@ -28,6 +28,7 @@ use crate::num::Num;
 use crate::shape::Space;
 use crate::table::compute_kind;
 use crate::tensor::Tensor;
+pub use pack::Packed;
 use suanzi_backends::{Arg, Context};
 use suanzi_codegen::Scalar;
 use suanzi_codegen::hash::stable_hash;
@@ -60,6 +61,8 @@ pub struct Contract<'a> {
     pub wanted: Wanted,
     /// Where there is anything to add.
     pub reach: Reach,
+    /// What keeps B as kernels read it, if B is the same in many contractions.
+    pub packed: Option<&'a Packed>,
 }
 
 /// The steps along k beyond which one operand is zero, because it is triangular: A, whose rows count (axis 0), or B, whose columns do
@@ -387,7 +390,13 @@ impl Run<'_> {
             Rows::Packed => pack::rows(&a, nb, self.tiles.rows() as usize)?,
             _ => a.eval()?.expr(),
         };
-        let pack = |b: &Expr| pack::columns(b, nb, columns);
+        let pack = |b: &Expr| -> Result<Expr> { Ok(pack::columns(b, nb, columns)?.expr()) };
+        if let Some(packed) = self.c.packed {
+            let b = packed
+                .columns(columns, || pack::columns(&b, nb, columns))?
+                .expr();
+            return Ok(vec![all(a, b, rows, Panel::Packed)]);
+        }
         let near = match b.tensor() {
             Some(t) if nk == 1 && pack::lies_well(&b, nb, self.kind) => t,
             _ => return Ok(vec![all(a, pack(&b)?, rows, Panel::Packed)]),
@@ -499,8 +508,7 @@ impl Run<'_> {
             }
             Stage::Panels { .. } => {
                 let all_alike = shape.wanted == Wanted::Whole && shape.reach == Reach::All;
-                let [rows, panels] =
-                    tiles.blocks(self.machine, kind, batches, [tm, tn], all_alike);
+                let [rows, panels] = tiles.blocks(self.machine, kind, batches, [tm, tn], all_alike);
                 let (down, across) = (tm.div_ceil(rows), tn.div_ceil(panels));
                 let cut = [
                     ("rows", rows),

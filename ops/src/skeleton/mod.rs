@@ -34,7 +34,9 @@ use suanzi_backends::{Context, DeviceKind};
 use suanzi_codegen::{Kernel, Scalar};
 
 pub use access::{Positions, index_width};
-pub use contract::{Contract, Reach, Tiles, Wanted, contract, contract_into, contract_with};
+pub use contract::{
+    Contract, Packed, Reach, Tiles, Wanted, contract, contract_into, contract_with,
+};
 pub(crate) use contract::{shipped, tuned};
 pub use each::{By, Each, Io};
 pub(crate) use map::map;

@@ -319,6 +319,7 @@ pub mod functions {
             epilogue,
             wanted: Wanted::Whole,
             reach: Reach::All,
+            packed: None,
         })
     }
 }

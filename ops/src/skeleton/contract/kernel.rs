@@ -104,7 +104,9 @@ pub fn build(
             let [pa, pb] = tiles.pitches();
             let a = k.shared("stage_a", shape.kind, kc * pa);
             let b = k.shared("stage_b", shape.kind, kc * pb);
-            body.tile(&mut k, |k, spot, piece| body.staged(k, spot, piece, kc, [a, b]));
+            body.tile(&mut k, |k, spot, piece| {
+                body.staged(k, spot, piece, kc, [a, b])
+            });
         }
     }
     k.finish()
@@ -299,14 +301,7 @@ impl Body<'_> {
     }
 
     /// Steps over blocks that the group stages in shared memory.
-    fn staged(
-        &self,
-        b: &mut Builder,
-        spot: &Spot,
-        k: Piece,
-        kc: u32,
-        [of_a, of_b]: [Place; 2],
-    ) {
+    fn staged(&self, b: &mut Builder, spot: &Spot, k: Piece, kc: u32, [of_a, of_b]: [Place; 2]) {
         let (x, tiles) = (&self.x, self.tiles);
         let local = x.builtin(b, Builtin::LocalId(0));
         let (zero, depth) = (self.int(b, 0), self.int(b, kc));

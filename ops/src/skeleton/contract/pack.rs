@@ -8,8 +8,34 @@ use crate::expr::{Expr, Outside};
 use crate::num::Num;
 use crate::shape::contiguous_strides;
 use crate::tensor::Tensor;
+use std::sync::{Mutex, PoisonError};
 use suanzi_codegen::Scalar;
 use suanzi_codegen::ir::CastMode;
+
+/// An operand B in the form in which a device's kernels read it, made when it is first used and kept: of weights that do not
+/// change. Where kernels read B as it lies, nothing is kept.
+#[derive(Debug, Default)]
+pub struct Packed {
+    /// Panels by their width. A device takes one width, or two where tiles were tuned.
+    panels: Mutex<Vec<(usize, Tensor)>>,
+}
+
+impl Packed {
+    /// Panels of a width; packed if there are none yet.
+    pub(super) fn columns(
+        &self,
+        width: usize,
+        pack: impl FnOnce() -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut panels = self.panels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, there)) = panels.iter().find(|(w, _)| *w == width) {
+            return Ok(there.clone());
+        }
+        let new = pack()?;
+        panels.push((width, new.clone()));
+        Ok(new)
+    }
+}
 
 /// Whether a kernel may read an operand `[batch.., m, k..]` where it lies: nothing is computed on
 /// the way, and steps along k are near each other.
@@ -29,13 +55,13 @@ pub fn rows(a: &Expr, batch: usize, width: usize) -> Result<Expr> {
 }
 
 /// `[batch.., k.., n]` as `[batch.., panel, k · column]`.
-pub fn columns(b: &Expr, batch: usize, width: usize) -> Result<Expr> {
+pub fn columns(b: &Expr, batch: usize, width: usize) -> Result<Tensor> {
     let axis = b.shape().len() - 1;
     let panels = panels(b, batch, axis, width)?;
     let inner: usize = panels.shape()[batch + 1..].iter().product();
     let shape = [&panels.shape()[..=batch], &[inner]].concat();
     let strides = [&panels.strides()[..=batch], &[1]].concat();
-    Ok(panels.as_strided(&shape, &strides, 0)?.expr())
+    panels.as_strided(&shape, &strides, 0)
 }
 
 /// `[batch.., panel, others.., element]` of one axis; axes of the batch along which the operand is

@@ -146,7 +146,7 @@ fn reference(x: &[Array], a: &Attrs) -> Option<Vec<Array>> {
 pub mod functions {
     use super::super::sums;
     use crate::skeleton::layers::{self, Slide};
-    use crate::skeleton::{Contract, Reach, Wanted, contract_into};
+    use crate::skeleton::{Contract, Packed, Reach, Wanted, contract_into};
     use crate::table::compute_kind;
     use crate::table::layout::pad::functions::{PadMode, pad};
     use crate::table::layout::window::functions::Window;
@@ -230,6 +230,59 @@ pub mod functions {
     pub fn conv(
         x: &Tensor,
         weights: &Tensor,
+        bias: Option<&Tensor>,
+        c: &Convolution,
+    ) -> Result<Tensor> {
+        run(x, weights, None, bias, c)
+    }
+
+    /// A convolution of many images with the same weights: what a device makes of these is kept from the first image on.
+    ///
+    /// ```
+    /// # use suanzi_backends::Context;
+    /// # use suanzi_ops::{Tensor, ops};
+    /// # let ctx = Context::open("cpu")?;
+    /// let weights = Tensor::from_slice(&ctx, &[1, 1, 2], &[-1.0f32, 1.0])?;
+    /// let steps = ops::ConvLayer::new(&weights, None, ops::Convolution::default());
+    /// for scale in [1.0f32, 2.0] {
+    ///     let image = Tensor::from_slice(&ctx, &[1, 1, 3], &[scale, 2.0 * scale, 3.0 * scale])?;
+    ///     assert_eq!(steps.run(&image)?.to_vec::<f32>()?, [scale, scale]);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[derive(Debug)]
+    pub struct ConvLayer {
+        weights: Tensor,
+        bias: Option<Tensor>,
+        how: Convolution,
+        packed: Packed,
+    }
+
+    impl ConvLayer {
+        /// Of weights and a bias as [`conv`] takes them, which are not written from now on.
+        pub fn new(weights: &Tensor, bias: Option<&Tensor>, how: Convolution) -> ConvLayer {
+            ConvLayer {
+                weights: weights.clone(),
+                bias: bias.cloned(),
+                how,
+                packed: Packed::default(),
+            }
+        }
+
+        /// The convolution of an image, or of a batch of them.
+        ///
+        /// # Errors
+        /// As [`conv`].
+        pub fn run(&self, x: &Tensor) -> Result<Tensor> {
+            let packed = Some(&self.packed);
+            run(x, &self.weights, packed, self.bias.as_ref(), &self.how)
+        }
+    }
+
+    fn run(
+        x: &Tensor,
+        weights: &Tensor,
+        packed: Option<&Packed>,
         bias: Option<&Tensor>,
         c: &Convolution,
     ) -> Result<Tensor> {
@@ -340,6 +393,7 @@ pub mod functions {
             epilogue: &epilogue,
             wanted: Wanted::Whole,
             reach: Reach::All,
+            packed,
         };
         contract_into(&product, &into)?;
         Ok(result)
