@@ -142,6 +142,7 @@ pub fn gemm3m(
             epilogue: &Ok,
             wanted: Wanted::Whole,
             reach: Reach::All,
+            packed: None,
         })
     };
     let [re, im, both] = [

@@ -16,7 +16,9 @@
 use crate::matrix::{Form, Matrix, Operand, Uplo};
 use crate::overlap::apart;
 use num_complex::Complex64;
-use suanzi_ops::{Contract, Error, Expr, Num, Reach, Result, Scalar, Tensor, Wanted, contract_into, ops};
+use suanzi_ops::{
+    Contract, Error, Expr, Num, Reach, Result, Scalar, Tensor, Wanted, contract_into, ops,
+};
 
 /// What of C is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +202,7 @@ fn run(
             epilogue: &epilogue,
             wanted: part.tiles(c),
             reach: reach(a, b, c),
+            packed: None,
         },
         out,
     )
