@@ -13,7 +13,7 @@ const EXE: &str = env!("CARGO_BIN_EXE_suanzi-conformance");
 const BACKENDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../backends");
 
 /// Elementwise, reduction, layout, index and matrix operators: every skeleton.
-const EACH_SKELETON: &str = "{add,exp,sum,argmax,cumsum,sort,histogram,matmul,gather,permute}/{f32,f16,i64}/*/contiguous/*/s1";
+const EACH_SKELETON: &str = "{add,exp,sum,argmax,cumsum,sort,histogram,matmul,gather,permute,native_exp,native_log2,native_rsqrt,native_sinpi}/{f32,f16,i64}/*/contiguous/*/s1";
 
 /// Builds a plugin of `backends/examples`; `broken` says how.
 fn built(folder: &Path, source: &str, broken: Option<&str>) -> PathBuf {
