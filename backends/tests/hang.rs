@@ -6,7 +6,7 @@ use suanzi_backends::{Arg, Error, registry};
 use suanzi_codegen::ir::{Access, BinOp, Const};
 use suanzi_codegen::{Builder, Kernel, Scalar};
 
-/// x[0] is counted up, `turns` times.
+/// x[0] changes, `turns` times.
 fn counting() -> Kernel {
     let mut b = Builder::new("counting", [1, 1, 1]);
     let x = b.buffer("x", Scalar::U64, Access::ReadWrite);

@@ -1,26 +1,14 @@
 //! Operators end to end on every device found: shapes, strides, fusion, errors. What each
 //! operator computes is the conformance suite's affair.
 
+mod common;
+
+use common::devices;
 use suanzi_backends::Context;
 use suanzi_ops::{Error, Expr, Num, Scalar, Tensor, ops};
 
 fn cpu() -> Context {
     Context::open("cpu").expect("the built-in device")
-}
-
-/// The built-in device and the first of each driver. With SUANZI_REQUIRE_DRIVERS=1 a driver that
-/// is missing is a failure.
-fn devices() -> Vec<Context> {
-    let required = std::env::var("SUANZI_REQUIRE_DRIVERS").is_ok_and(|v| v == "1");
-    let mut found = vec![cpu()];
-    for name in ["opencl:0", "vulkan:0"] {
-        match Context::open(name) {
-            Ok(ctx) => found.push(ctx),
-            Err(e) if required => panic!("{e}"),
-            Err(e) => eprintln!("not run on {name}: {e}"),
-        }
-    }
-    found
 }
 
 fn iota(ctx: &Context, shape: &[usize]) -> Tensor {
