@@ -382,6 +382,7 @@ impl Session {
         let (loaded, queue) = (self.loaded, self.queue);
         let entered = self.enter().map(drop);
         let wait = move || {
+            // As a whole: its pointers alone may not go to another thread.
             let queue = queue;
             loaded.enter(queue.device, queue.context)?;
             call!(&loaded, stream_wait(queue.stream))
