@@ -1,6 +1,7 @@
 //! Inverses of the blocks on the diagonal of a triangular matrix.
 //!
-//! All blocks at once, by doubling: from the inverses of blocks of `s` rows come those of `2s`,
+//! All blocks at once. A kernel inverts small ones, each column by substitution; on a GPU, whose items would wait
+//! long for each other's rows, these double then: from the inverses of blocks of `s` rows come those of `2s`,
 //!
 //! ```text
 //! ( L11     )⁻¹   (        L11⁻¹               )
@@ -13,15 +14,22 @@
 
 use crate::matrix::{Diag, Form, Matrix, Operand, Uplo};
 use crate::product::{Part, product};
+use crate::solve::panel::{self, Kernel};
 use crate::{Error, Result};
 use num_complex::Complex64;
+use suanzi_backends::DeviceKind;
+use suanzi_codegen::{Builder, Value};
 use suanzi_ops::{Expr, Num, Outside, Tensor, ops};
 
-/// The inverses of blocks of `nb` rows (a power of two): `[batch.., blocks, nb, nb]`.
-pub(crate) fn diagonal_blocks(a: &Operand, nb: usize) -> Result<Matrix> {
+/// Rows that a GPU's items invert by substitution.
+const SMALL: usize = 16;
+
+/// The inverses of blocks of `nb` rows (a power of two): `[batch.., blocks, nb, nb]`. Their rows lie side by side as those
+/// of a column-major matrix do, or their columns.
+pub(crate) fn diagonal_blocks(a: &Operand, nb: usize, column_major: bool) -> Result<Matrix> {
     match a.form {
-        Form::Triangular(Uplo::Upper, _) => Ok(lower(&a.t(), nb)?.t()),
-        _ => lower(a, nb),
+        Form::Triangular(Uplo::Upper, _) => Ok(lower(&a.t(), nb, !column_major)?.t()),
+        _ => lower(a, nb, column_major),
     }
 }
 
@@ -39,11 +47,21 @@ pub(crate) fn block(inverses: &Matrix, number: usize, m: usize) -> Result<Matrix
     Matrix::like(inverses, &one)?.block(0..m, 0..m)
 }
 
-fn lower(a: &Operand, nb: usize) -> Result<Matrix> {
+fn lower(a: &Operand, nb: usize, column_major: bool) -> Result<Matrix> {
     let blocks = Blocks::new(a, nb)?;
     let factors = Matrix::like(&a.matrix, &blocks.triangles()?.eval()?)?;
-    let inverses = Matrix::like(&a.matrix, &blocks.reciprocals(&factors)?.eval()?)?;
-    let mut s = 1;
+    let t = factors.tensor();
+    let inverses = Tensor::empty(t.context(), t.dtype(), t.shape())?;
+    let inverses = Matrix::like(&a.matrix, &inverses)?;
+    let mut s = match t.context().device().caps().kind {
+        DeviceKind::Gpu => SMALL.min(nb),
+        _ => nb,
+    };
+    substitute(&factors, &inverses, s, column_major)?;
+    let inverses = match column_major {
+        true => inverses.t(),
+        false => inverses,
+    };
     while s < nb {
         let part = |of: &Matrix, row: usize, column: usize| parts(of, nb, s, row, column);
         let beside = part(&factors, s, 0)?;
@@ -64,6 +82,91 @@ fn lower(a: &Operand, nb: usize) -> Result<Matrix> {
         s *= 2;
     }
     Ok(inverses)
+}
+
+/// Inverts the blocks of `s` rows on the diagonals of lower triangles, and writes zeros beside them; or the inverse
+/// is written transposed. Both are contiguous.
+///
+/// An item has some columns of an inverse X, and `X[i] = (I[i] - Σ L[i, k] X[k]) / L[i, i]`, k from its first column to
+/// `i - 1`. Transposed, it has some rows, and `Xᵀ[i] = (I[i] - Σ L[k, i] Xᵀ[k]) / L[i, i]`, k from its last row down to `i + 1`.
+fn substitute(factors: &Matrix, inverses: &Matrix, s: usize, transposed: bool) -> Result<()> {
+    let down = inverses.t();
+    let lanes = panel::lanes(&down);
+    let kernel = Kernel {
+        op: "trsm",
+        name: if transposed {
+            "invert_transposed"
+        } else {
+            "invert"
+        },
+        a: &down,
+        outs: &[],
+        ins: &[factors.tensor()],
+        scalars: &[("s", s as u64)],
+    };
+    kernel.by_part(factors.n().div_ceil(lanes as usize), |b, p, _, part| {
+        let io = p.io;
+        let (zero, one) = (io.x.int(b, 0), io.x.int(b, 1));
+        let lanes = io.x.int(b, p.lanes.into());
+        let mine = b.mul(part, lanes);
+        let (block, _) = io.x.div_rem(b, mine, io.p("s"));
+        let begin = b.mul(block, io.p("s"));
+        let end = b.add(begin, io.p("s"));
+        // From the first row that is not zero to the last, in either direction.
+        let past = b.add(mine, lanes);
+        let past = io.x.min(b, past, end);
+        let (from, to) = if transposed {
+            (begin, past)
+        } else {
+            (mine, end)
+        };
+        let nothing = p.float(b, 0.0);
+        let nothing = b.splat(nothing, p.lanes * p.parts);
+        for (from, to) in [(zero, from), (to, io.p("m"))] {
+            b.for_(from, to, one, false, |b, i| {
+                let row = p.column(b, i);
+                let at = p.down(b, row, mine);
+                p.store(b, at, nothing);
+            });
+        }
+        let row_of = |b: &mut Builder, turn: Value| match transposed {
+            true => {
+                let last = b.sub(to, one);
+                b.sub(last, turn)
+            }
+            false => b.add(from, turn),
+        };
+        let turns = b.sub(to, from);
+        let factor = |b: &mut Builder, [i, k]: [Value; 2]| {
+            let [i, k] = if transposed { [k, i] } else { [i, k] };
+            let row = p.column(b, i);
+            let at = p.down(b, row, k);
+            let parts = io.load_lanes(b, 0, at, p.parts);
+            p.number_of(b, parts)
+        };
+        b.for_(zero, turns, one, false, |b, turn| {
+            let i = row_of(b, turn);
+            let identity = p.identity(b, i, mine);
+            let sum = b.var(identity);
+            b.for_(zero, turn, one, false, |b, earlier| {
+                let k = row_of(b, earlier);
+                let by = factor(b, [i, k]).neg(b);
+                let row = p.column(b, k);
+                let at = p.down(b, row, mine);
+                let x = p.load(b, at, p.lanes);
+                let before = b.get(sum);
+                let after = p.add_product(b, before, x, by);
+                b.set(sum, after);
+            });
+            let by = factor(b, [i, i]);
+            let by = p.divisor(b, by);
+            let sum = b.get(sum);
+            let x = p.quotient(b, sum, by);
+            let row = p.column(b, i);
+            let at = p.down(b, row, mine);
+            p.store(b, at, x);
+        });
+    })
 }
 
 /// Squares of `s` in pairs of blocks of `s` along the diagonals: `[batch.., blocks, nb / 2s, s, s]`.
@@ -149,26 +252,5 @@ impl Blocks<'_> {
         };
         value = ops::where_(ones, one, value)?;
         ops::where_(ops::lt(i, j)?, 0.0, value)
-    }
-
-    /// The inverses of blocks of one row.
-    fn reciprocals(&self, factors: &Matrix) -> Result<Expr> {
-        let [i, j] = self.place()?;
-        let t = factors.tensor();
-        let inverse = match factors.is_complex() {
-            false => ops::reciprocal(t)?,
-            true => {
-                // Scaled, so that squares neither overflow nor vanish.
-                let other = t.flip(-1)?;
-                let size = ops::maximum(ops::abs(t)?, ops::abs(&other)?)?;
-                let own = ops::div(t, &size)?;
-                let other = ops::div(other, &size)?;
-                let squares = ops::add(ops::mul(&own, &own)?, ops::mul(&other, &other)?)?;
-                let inverse = ops::div(ops::div(own, squares)?, size)?;
-                let imaginary = ops::eq(self.position(self.shape.len() - 1)?, 1)?;
-                ops::where_(imaginary, ops::neg(&inverse)?, inverse)?
-            }
-        };
-        ops::where_(ops::eq(i, j)?, inverse, 0.0)
     }
 }

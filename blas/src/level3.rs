@@ -251,13 +251,29 @@ pub fn trmm(
     if alpha == Complex64::ZERO {
         return scale(op, alpha, &b, Part::Whole);
     }
-    let old = Matrix::like(&b, &ops::copy(b.tensor())?.eval()?)?;
+    let old = copied(&b)?;
     product(
         op,
         (alpha, &a, &old.into()),
         (Complex64::ZERO, &b),
         Part::Whole,
     )
+}
+
+/// Whether rows lie side by side, and columns do not.
+fn column_major(a: &Matrix) -> bool {
+    let unit = 1 + i64::from(a.is_complex());
+    let [down, along] = a.steps();
+    down == unit && along != unit
+}
+
+/// A copy that lies as the matrix does.
+fn copied(a: &Matrix) -> Result<Matrix> {
+    let copy = |a: &Matrix| Matrix::like(a, &ops::copy(a.tensor())?.eval()?);
+    match column_major(a) {
+        true => Ok(copy(&a.t())?.t()),
+        false => copy(a),
+    }
 }
 
 /// Both transposed where A is on the right, so that it is on the left.
@@ -353,52 +369,45 @@ pub fn trsm(
     if alpha == Complex64::ZERO || b.tensor().numel() == 0 {
         return Ok(());
     }
-    let inverses = crate::inverse::diagonal_blocks(&a, BLOCK)?;
-    trsm_left(op, &a, &inverses, 0, &b)
+    let inverses = crate::inverse::diagonal_blocks(&a, BLOCK, column_major(&b))?;
+    Solve {
+        op,
+        inverses: &inverses,
+    }
+    .left(&a, 0, [&copied(&b)?, &b])
 }
 
-/// `first` is the number of the operand's first block on the diagonal.
-fn trsm_left(
+/// A triangular system that is solved by halves.
+struct Solve<'a> {
     op: &'static str,
-    a: &Operand,
-    inverses: &Matrix,
-    first: usize,
-    b: &Matrix,
-) -> Result<()> {
-    let m = b.m();
-    if m <= BLOCK {
-        let old = Matrix::like(b, &ops::copy(b.tensor())?.eval()?)?;
-        let inverse = crate::inverse::block(inverses, first, m)?;
-        return product(
-            op,
-            (ONE, &inverse.into(), &old.into()),
-            (Complex64::ZERO, b),
-            Part::Whole,
-        );
+    /// Of the blocks on the diagonal.
+    inverses: &'a Matrix,
+}
+
+impl Solve<'_> {
+    /// X from B, which is left with nothing of use. `first` is the number of the operand's first block on the diagonal.
+    fn left(&self, a: &Operand, first: usize, [b, x]: [&Matrix; 2]) -> Result<()> {
+        let m = b.m();
+        let set = |alpha, a: &Operand, b: &Matrix, beta, c| {
+            product(self.op, (alpha, a, &b.into()), (beta, c), Part::Whole)
+        };
+        if m <= BLOCK {
+            let inverse = crate::inverse::block(self.inverses, first, m)?;
+            return set(ONE, &inverse.into(), b, Complex64::ZERO, x);
+        }
+        let half = middle(m);
+        let q = quarters(a, half)?;
+        let ([b0, b1], [x0, x1]) = (halves(b, half)?, halves(x, half)?);
+        let above = (&q.first, first, [&b0, &x0]);
+        let below = (&q.second, first + half / BLOCK, [&b1, &x1]);
+        let (now, then) = match q.uplo {
+            Uplo::Lower => (above, below),
+            Uplo::Upper => (below, above),
+        };
+        self.left(now.0, now.1, now.2)?;
+        set(-ONE, &q.square, now.2[1], ONE, then.2[0])?;
+        self.left(then.0, then.1, then.2)
     }
-    let half = middle(m);
-    let q = quarters(a, half)?;
-    let [above, below] = halves(b, half)?;
-    let (solved, rest, corners) = match q.uplo {
-        Uplo::Lower => (
-            &above,
-            &below,
-            [(&q.first, first), (&q.second, first + half / BLOCK)],
-        ),
-        Uplo::Upper => (
-            &below,
-            &above,
-            [(&q.second, first + half / BLOCK), (&q.first, first)],
-        ),
-    };
-    trsm_left(op, corners[0].0, inverses, corners[0].1, solved)?;
-    product(
-        op,
-        (-ONE, &q.square, &solved.into()),
-        (ONE, rest),
-        Part::Whole,
-    )?;
-    trsm_left(op, corners[1].0, inverses, corners[1].1, rest)
 }
 
 fn square(op: &str, a: &Matrix) -> Result<()> {

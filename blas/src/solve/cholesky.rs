@@ -1,6 +1,6 @@
 //! Cholesky's factorisation.
 
-use super::panel::{Kernel, PANEL, Panel, Work, check, zeros};
+use super::panel::{Kernel, Number, Panel, Work, check, is_cpu, is_panel, zeros};
 use super::{fits, square};
 use crate::level3::{herk, middle, trsm};
 use crate::matrix::{Diag, Matrix, Side, Uplo};
@@ -40,16 +40,19 @@ pub fn potrf(uplo: Uplo, a: &Matrix) -> Result<Tensor> {
 /// `first` is the matrix's first row in the whole.
 fn factor(op: &'static str, a: &Matrix, info: &Tensor, first: usize) -> Result<()> {
     let n = a.n();
-    if n <= PANEL {
-        return Kernel {
+    if is_panel(a) {
+        // Rows are walked: a transposed matrix is better copied than walked across.
+        let work = Work::of(a, is_cpu(a))?;
+        Kernel {
             op,
             name: "cholesky_panel",
-            a,
+            a: &work.matrix,
             outs: &[info],
             ins: &[],
             scalars: &[("first", first as u64)],
         }
-        .by_matrix(panel);
+        .by_matrix(panel)?;
+        return work.finish();
     }
     let half = middle(n);
     let corner = a.block(0..half, 0..half)?;
@@ -69,55 +72,87 @@ fn factor(op: &'static str, a: &Matrix, info: &Tensor, first: usize) -> Result<(
 }
 
 fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
-    let io = p.io;
-    let n = io.p("n");
-    let (start, one) = (io.x.int(b, 0), io.x.int(b, 1));
-    b.for_(start, n, one, false, |b, j| {
-        let column = p.column(b, j);
-        let below = b.add(j, one);
-        let at = p.down(b, column, j);
-        let pivot = p.number(b, at).re;
-        let zero = p.float(b, 0.0);
-        let positive = b.bin(BinOp::Gt, pivot, zero);
-        let root = b.un(UnOp::Sqrt, pivot);
-        // All have the pivot before one writes its root.
-        p.meet(b);
-        p.once(b, |b| {
-            let im = (p.parts == 2).then_some(zero);
-            let root = p.compose(b, super::panel::Number { re: root, im });
-            p.store(b, at, root);
-            let old = io.load_out(b, 1, matrix, 1);
-            let none = b.int(Scalar::I32, 0);
-            let fine = b.bin(BinOp::Ne, old, none);
-            let fine = b.bin(BinOp::Or, fine, positive);
-            let order = b.add(io.p("first"), below);
-            let order = p.position(b, order);
-            let new = b.select(fine, old, order);
-            io.store(b, 1, matrix, new);
-        });
-        p.rows(b, below, n, |b, i, rows| {
-            let at = p.down(b, column, i);
-            let x = p.load(b, at, rows);
-            let root = b.splat(root, rows * p.parts);
-            let x = b.bin(BinOp::Div, x, root);
-            p.store(b, at, x);
-        });
-        p.meet(b);
-        b.for_(below, n, one, false, |b, c| {
-            let by = p.down(b, column, c);
-            let by = p.number(b, by).conj(b).neg(b);
-            let target = p.column(b, c);
-            p.rows(b, c, n, |b, i, rows| {
-                let at = p.down(b, column, i);
-                let x = p.load(b, at, rows);
-                let at = p.down(b, target, i);
-                let old = p.load(b, at, rows);
-                let new = p.add_product(b, old, x, by);
-                p.store(b, at, new);
+    let n = p.io.p("n");
+    p.strips(b, n, |b, first, count| {
+        let (one, width) = (p.io.x.int(b, 1), p.io.x.int(b, count));
+        let past = b.add(first, width);
+        b.for_(first, past, one, false, |b, j| {
+            divide(b, p, matrix, j);
+            let column = p.column(b, j);
+            let next = b.add(j, one);
+            b.for_(next, past, one, false, |b, c| {
+                let target = (p.column(b, c), vec![factor_of(b, p, column, c)]);
+                p.eliminate(b, &[column], &[target], [c, n]);
             });
+            p.meet(b);
+        });
+        let sources: Vec<Value> = p.columns(b, first, count).iter().map(|c| c.1).collect();
+        p.groups(b, past, n, |b, c, count| {
+            let targets: Vec<(Value, (Value, Vec<Number>))> = p
+                .columns(b, c, count)
+                .into_iter()
+                .map(|(number, column)| {
+                    let factors = sources.iter().map(|&s| factor_of(b, p, s, number));
+                    (number, (column, factors.collect()))
+                })
+                .collect();
+            // The group's own triangle, then all rows below.
+            let width = p.io.x.int(b, count);
+            let below = b.add(c, width);
+            if count > 1 {
+                for (number, target) in &targets {
+                    let target = std::slice::from_ref(target);
+                    p.eliminate(b, &sources, target, [*number, below]);
+                }
+            }
+            let from = if count > 1 { below } else { c };
+            let targets: Vec<_> = targets.into_iter().map(|t| t.1).collect();
+            p.eliminate(b, &sources, &targets, [from, n]);
         });
         p.meet(b);
     });
+}
+
+/// What a column is multiplied by for column `c`.
+fn factor_of(b: &mut Builder, p: &Panel<'_>, column: Value, c: Value) -> Number {
+    let at = p.down(b, column, c);
+    p.number(b, at).conj(b).neg(b)
+}
+
+/// Column `j` by the root of its pivot.
+fn divide(b: &mut Builder, p: &Panel<'_>, matrix: Value, j: Value) {
+    let io = p.io;
+    let (n, one) = (io.p("n"), io.x.int(b, 1));
+    let column = p.column(b, j);
+    let below = b.add(j, one);
+    let at = p.down(b, column, j);
+    let pivot = p.number(b, at).re;
+    let zero = p.float(b, 0.0);
+    let positive = b.bin(BinOp::Gt, pivot, zero);
+    let root = b.un(UnOp::Sqrt, pivot);
+    // All have the pivot before one writes its root.
+    p.meet(b);
+    p.once(b, |b| {
+        let im = (p.parts == 2).then_some(zero);
+        let root = p.compose(b, Number { re: root, im });
+        p.store(b, at, root);
+        let old = io.load_out(b, 1, matrix, 1);
+        let none = b.int(Scalar::I32, 0);
+        let fine = b.bin(BinOp::Ne, old, none);
+        let fine = b.bin(BinOp::Or, fine, positive);
+        let order = b.add(io.p("first"), below);
+        let order = p.position(b, order);
+        let new = b.select(fine, old, order);
+        io.store(b, 1, matrix, new);
+    });
+    p.spans(b, below, n, |b, span| {
+        let at = p.down(b, column, span.first);
+        let old = p.load(b, at, span.rows);
+        let root = b.splat(root, span.rows * p.parts);
+        let new = b.bin(BinOp::Div, old, root);
+        p.put(b, span, at, old, new);
+    });
+    p.meet(b);
 }
 
 /// `X` of `A · X = B`, which overwrites B; `a` is what [`potrf`] made of A.

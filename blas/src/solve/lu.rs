@@ -1,6 +1,6 @@
 //! LU with partial pivoting.
 
-use super::panel::{Kernel, Number, PANEL, Panel, Work, check, cut, zeros};
+use super::panel::{Kernel, Number, PANEL, Panel, Work, check, cut, is_panel, zeros};
 use super::{fits, identity, square};
 use crate::level3::{ONE, gemm, middle, trsm};
 use crate::matrix::{Diag, Matrix, Operand, Side, Uplo};
@@ -64,7 +64,7 @@ fn factor(
     first: usize,
 ) -> Result<()> {
     let (m, n) = (a.m(), a.n());
-    if n <= PANEL {
+    if is_panel(a) {
         let step = pivots.strides()[0];
         return Kernel {
             op,
@@ -149,92 +149,120 @@ fn swap(op: &'static str, a: &Matrix, pivots: &Tensor, first: usize, reverse: bo
     })
 }
 
-/// Columns that are updated together.
-const TOGETHER: u64 = 4;
-
 fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
     let io = p.io;
     let (m, n) = (io.p("m"), io.p("n"));
-    let (start, one) = (io.x.int(b, 0), io.x.int(b, 1));
     let shared = p.shared(b, &[p.kind, io.x.kind]);
-    b.for_(start, io.p("k"), one, false, |b, j| {
-        let column = p.column(b, j);
-        let (size, pivot) = largest(b, p, &shared, column, j, m);
-        p.once(b, |b| {
-            let list = b.mul(matrix, io.p("pivots"));
-            let at = b.add(list, j);
-            let order = b.add(pivot, io.p("first"));
-            let order = b.add(order, one);
-            let order = p.position(b, order);
-            io.store(b, 1, at, order);
-            let zero = p.float(b, 0.0);
-            let fine = b.bin(BinOp::Ne, size, zero);
-            let old = io.load_out(b, 2, matrix, 1);
-            let none = b.int(Scalar::I32, 0);
-            let noted = b.bin(BinOp::Ne, old, none);
-            let fine = b.bin(BinOp::Or, fine, noted);
-            let order = b.add(j, io.p("first"));
-            let order = b.add(order, one);
-            let order = p.position(b, order);
-            let new = b.select(fine, old, order);
-            io.store(b, 2, matrix, new);
+    p.strips(b, io.p("k"), |b, first, count| {
+        let (one, width) = (io.x.int(b, 1), io.x.int(b, count));
+        let past = b.add(first, width);
+        b.for_(first, past, one, false, |b, j| {
+            pivot(b, p, &shared, matrix, j);
+            let column = p.column(b, j);
+            let below = b.add(j, one);
+            // Everybody's rows below are his own: no barrier before.
+            b.for_(below, past, one, false, |b, c| {
+                let target = p.column(b, c);
+                let at = p.down(b, target, j);
+                let factor = p.number(b, at).neg(b);
+                p.eliminate(b, &[column], &[(target, vec![factor])], [below, m]);
+            });
+            p.meet(b);
         });
-        p.each(b, start, n, |b, c| {
-            let column = p.column(b, c);
-            let (here, there) = (p.down(b, column, j), p.down(b, column, pivot));
-            let (x, y) = (p.load(b, here, 1), p.load(b, there, 1));
-            p.store(b, here, y);
-            p.store(b, there, x);
-        });
-        p.meet(b);
-        let at = p.down(b, column, j);
-        let by = p.number(b, at);
-        let by = p.divisor(b, by);
-        let below = b.add(j, one);
-        p.rows(b, below, m, |b, i, rows| {
-            let at = p.down(b, column, i);
-            let x = p.load(b, at, rows);
-            let x = p.quotient(b, x, by);
-            p.store(b, at, x);
-        });
-        // Everybody's rows below are his own: the columns on the right need no barrier before.
-        let together = io.x.int(b, TOGETHER);
-        let count = b.sub(n, below);
-        let (_, rest) = io.x.div_rem(b, count, together);
-        let some = b.sub(n, rest);
-        b.for_(below, some, together, false, |b, c| {
-            update(b, p, [column, j, m], c, TOGETHER);
-        });
-        b.for_(some, n, one, false, |b, c| {
-            update(b, p, [column, j, m], c, 1);
+        let strip = p.columns(b, first, count);
+        if count > 1 {
+            p.each(b, past, n, |b, c| solve_rows(b, p, &strip, c));
+            p.meet(b);
+        }
+        let sources: Vec<Value> = strip.iter().map(|c| c.1).collect();
+        p.groups(b, past, n, |b, c, count| {
+            let columns = p.columns(b, c, count).into_iter();
+            let targets: Vec<(Value, Vec<Number>)> = columns
+                .map(|(_, column)| {
+                    let factors = strip.iter().map(|&(row, _)| {
+                        let at = p.down(b, column, row);
+                        p.number(b, at).neg(b)
+                    });
+                    (column, factors.collect())
+                })
+                .collect();
+            p.eliminate(b, &sources, &targets, [past, m]);
         });
         p.meet(b);
     });
 }
 
-/// Less what is eliminated: columns `c..c + count`, below row `j`, by column `j`.
-fn update(b: &mut Builder, p: &Panel<'_>, [column, j, m]: [Value; 3], c: Value, count: u64) {
-    let targets: Vec<(Value, Number)> = (0..count)
-        .map(|i| {
-            let i = p.io.x.int(b, i);
-            let c = b.add(c, i);
-            let target = p.column(b, c);
-            let at = p.down(b, target, j);
-            (target, p.number(b, at).neg(b))
-        })
-        .collect();
-    let one = p.io.x.int(b, 1);
-    let below = b.add(j, one);
-    p.rows(b, below, m, |b, i, rows| {
-        let at = p.down(b, column, i);
-        let x = p.load(b, at, rows);
-        for &(target, by) in &targets {
-            let at = p.down(b, target, i);
-            let old = p.load(b, at, rows);
-            let new = p.add_product(b, old, x, by);
-            p.store(b, at, new);
-        }
+/// Swaps the largest row below row `j` with that, and divides the column below by the pivot.
+fn pivot(
+    b: &mut Builder,
+    p: &Panel<'_>,
+    shared: &[suanzi_codegen::Place],
+    matrix: Value,
+    j: Value,
+) {
+    let io = p.io;
+    let (m, one) = (io.p("m"), io.x.int(b, 1));
+    let column = p.column(b, j);
+    let (size, pivot) = largest(b, p, shared, column, j, m);
+    p.once(b, |b| {
+        let list = b.mul(matrix, io.p("pivots"));
+        let at = b.add(list, j);
+        let order = b.add(pivot, io.p("first"));
+        let order = b.add(order, one);
+        let order = p.position(b, order);
+        io.store(b, 1, at, order);
+        let zero = p.float(b, 0.0);
+        let fine = b.bin(BinOp::Ne, size, zero);
+        let old = io.load_out(b, 2, matrix, 1);
+        let none = b.int(Scalar::I32, 0);
+        let noted = b.bin(BinOp::Ne, old, none);
+        let fine = b.bin(BinOp::Or, fine, noted);
+        let order = b.add(j, io.p("first"));
+        let order = b.add(order, one);
+        let order = p.position(b, order);
+        let new = b.select(fine, old, order);
+        io.store(b, 2, matrix, new);
     });
+    let start = io.x.int(b, 0);
+    p.each(b, start, io.p("n"), |b, c| {
+        let column = p.column(b, c);
+        let (here, there) = (p.down(b, column, j), p.down(b, column, pivot));
+        let (x, y) = (p.load(b, here, 1), p.load(b, there, 1));
+        p.store(b, here, y);
+        p.store(b, there, x);
+    });
+    p.meet(b);
+    let at = p.down(b, column, j);
+    let by = p.number(b, at);
+    let by = p.nonzero(b, by);
+    let by = p.divisor(b, by);
+    let below = b.add(j, one);
+    p.spans(b, below, m, |b, span| {
+        let at = p.down(b, column, span.first);
+        let old = p.load(b, at, span.rows);
+        let new = p.quotient(b, old, by);
+        p.put(b, span, at, old, new);
+    });
+}
+
+/// A column's rows beside a strip's own, less what the strip's columns before them have in them.
+fn solve_rows(b: &mut Builder, p: &Panel<'_>, strip: &[(Value, Value)], c: Value) {
+    let column = p.column(b, c);
+    let mut solved: Vec<Number> = vec![];
+    for (i, &(row, _)) in strip.iter().enumerate() {
+        let at = p.down(b, column, row);
+        let mut x = p.load(b, at, 1);
+        for (&(_, before), by) in strip.iter().zip(&solved) {
+            let at = p.down(b, before, row);
+            let factor = p.load(b, at, 1);
+            let by = by.neg(b);
+            x = p.add_product(b, x, factor, by);
+        }
+        if i > 0 {
+            p.store(b, at, x);
+        }
+        solved.push(p.number_of(b, x));
+    }
 }
 
 /// The first largest of rows `from..to` of a column: its size and row.

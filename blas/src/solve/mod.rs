@@ -28,7 +28,7 @@
 
 mod cholesky;
 mod lu;
-mod panel;
+pub(crate) mod panel;
 mod qr;
 mod reflector;
 

@@ -12,7 +12,21 @@ use suanzi_codegen::{Builder, Place, Value};
 use suanzi_ops::{By, Each, Io, Num, Scalar, Tensor, ops};
 
 /// Columns of a panel; more are halved.
-pub(super) const PANEL: usize = 64;
+pub(crate) const PANEL: usize = 64;
+
+/// Rows and columns of a matrix that a CPU's item factors whole: a second core would not make up for the launches.
+const WHOLE: usize = 256;
+
+/// Whether one launch factors a matrix.
+pub(crate) fn is_panel(a: &Matrix) -> bool {
+    let whole = is_cpu(a) && a.m().max(a.n()) <= WHOLE;
+    whole || a.n() <= PANEL
+}
+
+/// Whether it is a CPU that has the matrix, whose kernels take vectors of rows.
+pub(crate) fn is_cpu(a: &Matrix) -> bool {
+    a.tensor().context().device().caps().kind == DeviceKind::Cpu
+}
 
 /// The matrices of a batch and from one to the next, if it is the same step everywhere.
 fn batch(a: &Matrix) -> Option<(usize, i64)> {
@@ -38,7 +52,7 @@ fn apart(a: &Matrix) -> bool {
 }
 
 /// A matrix as kernels can walk it: itself, or a copy of it, column by column.
-pub(super) struct Work<'a> {
+pub(crate) struct Work<'a> {
     pub matrix: Matrix,
     of: Option<&'a Matrix>,
 }
@@ -69,7 +83,7 @@ impl Work<'_> {
 }
 
 /// Refuses what is not f32 or f64.
-pub(super) fn check(op: &str, a: &Matrix) -> Result<()> {
+pub(crate) fn check(op: &str, a: &Matrix) -> Result<()> {
     match a.dtype() {
         Scalar::F32 | Scalar::F64 => Ok(()),
         other => Err(Error::dtype(op, [other], "it takes f32 and f64")),
@@ -77,7 +91,7 @@ pub(super) fn check(op: &str, a: &Matrix) -> Result<()> {
 }
 
 /// Zeros for each matrix of the batch.
-pub(super) fn zeros(a: &Matrix, dtype: Scalar, more: &[usize]) -> Result<Tensor> {
+pub(crate) fn zeros(a: &Matrix, dtype: Scalar, more: &[usize]) -> Result<Tensor> {
     let shape = [a.batch(), more].concat();
     let zero = match dtype.is_float() {
         true => Num::Float(0.0),
@@ -87,12 +101,21 @@ pub(super) fn zeros(a: &Matrix, dtype: Scalar, more: &[usize]) -> Result<Tensor>
 }
 
 /// Elements `from..to` of the last axis, which is that of pivots: `[batch, k]`.
-pub(super) fn cut(t: &Tensor, from: usize, to: usize) -> Result<Tensor> {
+pub(crate) fn cut(t: &Tensor, from: usize, to: usize) -> Result<Tensor> {
     t.slice(1, from as i64, to as i64, 1)
 }
 
+/// Rows that a kernel takes at once: on a CPU whole vectors of them, where they lie side by side.
+pub(crate) fn lanes(a: &Matrix) -> u8 {
+    let parts = 1 + u8::from(a.is_complex());
+    match is_cpu(a) && a.steps()[0] == i64::from(parts) {
+        true => 64 / (a.dtype().bytes() as u8 * parts),
+        false => 1,
+    }
+}
+
 /// A kernel over the matrices of a batch.
-pub(super) struct Kernel<'a> {
+pub(crate) struct Kernel<'a> {
     pub op: &'static str,
     pub name: &'static str,
     /// Written, output 0.
@@ -141,14 +164,9 @@ impl Kernel<'_> {
             let why = "the batch has no single stride";
             return Err(Error::shape(self.op, [t.shape()], why));
         };
-        let caps = t.context().device().caps();
         let [down, along] = a.steps();
         let parts = if a.is_complex() { 2 } else { 1 };
-        let vectors = caps.kind == DeviceKind::Cpu && by == By::Group(1) && down == parts;
-        let lanes = match vectors {
-            true => 64 / (a.dtype().bytes() as u32 * parts as u32),
-            false => 1,
-        };
+        let lanes = lanes(a);
         let mut scalars = vec![
             ("m", a.m() as u64),
             ("n", a.n() as u64),
@@ -162,7 +180,7 @@ impl Kernel<'_> {
         Each {
             op: self.op,
             name: self.name,
-            variant: &[lanes, parts as u32],
+            variant: &[lanes.into(), parts as u32],
             by,
             outs: &outs,
             ins: self.ins,
@@ -173,7 +191,7 @@ impl Kernel<'_> {
                 io,
                 kind: t.dtype(),
                 parts: parts as u8,
-                lanes: lanes as u8,
+                lanes,
                 width: match by {
                     By::Group(width) => width,
                     By::Item => 1,
@@ -193,7 +211,7 @@ impl Kernel<'_> {
 
 /// A matrix in a kernel.
 #[derive(Clone, Copy)]
-pub(super) struct Panel<'a> {
+pub(crate) struct Panel<'a> {
     pub io: &'a Io,
     pub kind: Scalar,
     /// Of a number: 1, or 2 where it is complex.
@@ -205,9 +223,17 @@ pub(super) struct Panel<'a> {
     pub base: Value,
 }
 
+/// Neighbouring rows.
+pub(crate) struct Span {
+    pub first: Value,
+    pub rows: u8,
+    /// Which parts of these rows are meant, if not all.
+    inside: Option<Value>,
+}
+
 /// One number: its real part, and its imaginary part if it is complex.
 #[derive(Clone, Copy)]
-pub(super) struct Number {
+pub(crate) struct Number {
     pub re: Value,
     pub im: Option<Value>,
 }
@@ -326,6 +352,129 @@ impl Panel<'_> {
         self.each(b, start, to, |b, i| f(b, i, 1));
     }
 
+    /// As [`Panel::rows`], to change numbers each by itself, for which [`Panel::put`] is: all rows are in vectors. The first of these
+    /// may begin too early.
+    pub fn spans(&self, b: &mut Builder, from: Value, to: Value, f: impl Fn(&mut Builder, &Span)) {
+        let single = |b: &mut Builder, first| {
+            let span = Span {
+                first,
+                rows: 1,
+                inside: None,
+            };
+            f(b, &span);
+        };
+        if self.lanes == 1 {
+            return self.each(b, from, to, single);
+        }
+        let lanes = self.io.x.int(b, self.lanes.into());
+        let more = self.io.x.int(b, u64::from(self.lanes) - 1);
+        let count = b.sub(to, from);
+        let count = b.add(count, more);
+        let (vectors, _) = self.io.x.div_rem(b, count, lanes);
+        let length = b.mul(vectors, lanes);
+        let fits = b.bin(BinOp::Le, length, to);
+        b.if_else(
+            fits,
+            |b| {
+                let start = b.sub(to, length);
+                b.for_(start, to, lanes, false, |b, first| {
+                    let rows = self.row_numbers(b, first, 0);
+                    let inside = b.bin(BinOp::Ge, rows, from);
+                    let span = Span {
+                        first,
+                        rows: self.lanes,
+                        inside: Some(inside),
+                    };
+                    f(b, &span);
+                });
+            },
+            |b| self.each(b, from, to, single),
+        );
+    }
+
+    /// Writes the rows of a span, which had `old`.
+    pub fn put(&self, b: &mut Builder, span: &Span, at: Value, old: Value, new: Value) {
+        let new = match span.inside {
+            Some(inside) => b.select(inside, new, old),
+            None => new,
+        };
+        self.store(b, at, new);
+    }
+
+    /// The rows of a vector's parts; imaginary ones are so much further down.
+    fn row_numbers(&self, b: &mut Builder, first: Value, imaginary: i64) -> Value {
+        let step =
+            |lane: u8| i64::from(lane / self.parts) + i64::from(lane % self.parts) * imaginary;
+        let steps: Vec<Value> = (0..self.lanes * self.parts)
+            .map(|lane| b.int(self.io.x.kind, step(lane)))
+            .collect();
+        let steps = b.compose(&steps);
+        b.bin(BinOp::Add, first, steps)
+    }
+
+    /// Takes columns that are done out of `count` others, rows `from..to` of them: `sources` with a factor for each of the others.
+    pub fn eliminate(
+        &self,
+        b: &mut Builder,
+        sources: &[Value],
+        targets: &[(Value, Vec<Number>)],
+        [from, to]: [Value; 2],
+    ) {
+        self.spans(b, from, to, |b, span| {
+            let load = |b: &mut Builder, column| {
+                let at = self.down(b, column, span.first);
+                (at, self.load(b, at, span.rows))
+            };
+            let sources: Vec<Value> = sources.iter().map(|&s| load(b, s).1).collect();
+            for (target, factors) in targets {
+                let (at, old) = load(b, *target);
+                let terms = sources.iter().zip(factors);
+                let new = terms.fold(old, |sum, (&x, &by)| self.add_product(b, sum, x, by));
+                self.put(b, span, at, old, new);
+            }
+        });
+    }
+
+    /// Strips of columns `0..k` which are eliminated from the others together, given their first one and how many: eight parts, then one
+    /// by one.
+    pub fn strips(&self, b: &mut Builder, k: Value, f: impl Fn(&mut Builder, Value, u64)) {
+        let width = 8 / u64::from(self.parts);
+        let wide = self.io.x.int(b, width);
+        let (_, rest) = self.io.x.div_rem(b, k, wide);
+        let whole = b.sub(k, rest);
+        let (zero, one) = (self.io.x.int(b, 0), self.io.x.int(b, 1));
+        b.for_(zero, whole, wide, false, |b, first| f(b, first, width));
+        b.for_(whole, k, one, false, |b, first| f(b, first, 1));
+    }
+
+    /// Columns `from..to` in groups of four parts, then one by one.
+    pub fn groups(
+        &self,
+        b: &mut Builder,
+        from: Value,
+        to: Value,
+        f: impl Fn(&mut Builder, Value, u64),
+    ) {
+        let width = 4 / u64::from(self.parts);
+        let wide = self.io.x.int(b, width);
+        let count = b.sub(to, from);
+        let (_, rest) = self.io.x.div_rem(b, count, wide);
+        let whole = b.sub(to, rest);
+        let one = self.io.x.int(b, 1);
+        b.for_(from, whole, wide, false, |b, first| f(b, first, width));
+        b.for_(whole, to, one, false, |b, first| f(b, first, 1));
+    }
+
+    /// `count` columns from one on, with their numbers.
+    pub fn columns(&self, b: &mut Builder, first: Value, count: u64) -> Vec<(Value, Value)> {
+        let mut column = |i| {
+            let i = self.io.x.int(b, i);
+            let number = b.add(first, i);
+            (number, self.column(b, number))
+        };
+        (0..count).map(&mut column).collect()
+    }
+
     /// The items meet; what they wrote to matrices and shared arrays is seen by all.
     pub fn meet(&self, b: &mut Builder) {
         if self.width > 1 {
@@ -415,7 +564,16 @@ impl Panel<'_> {
         b.fma(turned, signed, sum)
     }
 
-    /// `x / by` for the rows of a vector; x itself where `by` is zero.
+    /// Rows of row `i` of the identity, transposed: one where it is row `i` of `from..`.
+    pub fn identity(&self, b: &mut Builder, i: Value, from: Value) -> Value {
+        // No row is so far down as the imaginary parts are said to be.
+        let at = self.row_numbers(b, from, 1 << 30);
+        let here = b.bin(BinOp::Eq, at, i);
+        let (zero, one) = (self.float(b, 0.0), self.float(b, 1.0));
+        b.select(here, one, zero)
+    }
+
+    /// `x / by` for the rows of a vector.
     pub fn quotient(&self, b: &mut Builder, x: Value, by: Divisor) -> Value {
         let lanes = b.ty(x).lanes;
         let x = match by.turn {
@@ -429,19 +587,27 @@ impl Panel<'_> {
         b.bin(BinOp::Div, x, size)
     }
 
-    pub fn divisor(&self, b: &mut Builder, by: Number) -> Divisor {
+    /// A number, or 1 if it is zero.
+    pub fn nonzero(&self, b: &mut Builder, x: Number) -> Number {
         let (zero, one) = (self.float(b, 0.0), self.float(b, 1.0));
+        let size = x.size(b);
+        let none = b.bin(BinOp::Eq, size, zero);
+        Number {
+            re: b.select(none, one, x.re),
+            ..x
+        }
+    }
+
+    pub fn divisor(&self, b: &mut Builder, by: Number) -> Divisor {
         let Some(im) = by.im else {
-            let none = b.bin(BinOp::Eq, by.re, zero);
-            let size = b.select(none, one, by.re);
-            return Divisor { size, turn: None };
+            return Divisor {
+                size: by.re,
+                turn: None,
+            };
         };
         // Scaled, so that squares neither overflow nor vanish.
         let size = by.size(b);
-        let none = b.bin(BinOp::Eq, size, zero);
-        let size = b.select(none, one, size);
-        let re = b.select(none, one, by.re);
-        let re = b.bin(BinOp::Div, re, size);
+        let re = b.bin(BinOp::Div, by.re, size);
         let im = b.bin(BinOp::Div, im, size);
         let squares = b.mul(im, im);
         let squares = b.fma(re, re, squares);
@@ -462,7 +628,7 @@ impl Panel<'_> {
 
 /// A number to divide by: `size`, after a product with `turn` if it is complex.
 #[derive(Clone, Copy)]
-pub(super) struct Divisor {
+pub(crate) struct Divisor {
     size: Value,
     turn: Option<Number>,
 }

@@ -55,7 +55,8 @@ fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
             let diagonal = p.compose(b, house.diagonal);
             p.store(b, at, diagonal);
         });
-        let by = p.divisor(b, house.divisor);
+        let by = p.nonzero(b, house.divisor);
+        let by = p.divisor(b, by);
         p.rows(b, below, m, |b, i, rows| {
             let at = p.down(b, column, i);
             let x = p.load(b, at, rows);
