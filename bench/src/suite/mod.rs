@@ -77,6 +77,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What takes longer has one turn only.
 const LONG: f64 = 4.0;
 
+/// How long each works before its turn is timed: host libraries share their operands, which those before them have
+/// left in the cache, and a device has its own.
+const WARM: Duration = Duration::from_millis(10);
+
 /// Peers that have a part in a bar.
 const JUDGED: &[&str] = &[
     "openblas",
@@ -316,7 +320,8 @@ where
 /// Something to time.
 type Work<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
 
-/// The seconds of each in turns. Short work is done several times in a turn, so that the clock does not matter.
+/// The seconds of each in turns. Short work is done several times in a turn, so that the clock does not matter, and nor does what
+/// was done before.
 fn turns<'a>(works: impl Iterator<Item = Work<'a>>, rounds: usize) -> Result<Vec<Sample>> {
     let mut works: Vec<Work<'a>> = works.collect();
     let mut once = vec![];
@@ -336,8 +341,11 @@ fn turns<'a>(works: impl Iterator<Item = Work<'a>>, rounds: usize) -> Result<Vec
                 continue;
             }
             std::thread::sleep(PAUSE);
-            works[i]()?;
-            let repeats = ((2e-4 / once[i]) as usize).clamp(1, 2000);
+            let start = Instant::now();
+            while start.elapsed() < WARM {
+                works[i]()?;
+            }
+            let repeats = ((2e-3 / once[i]) as usize).clamp(1, 2000);
             let start = Instant::now();
             for _ in 0..repeats {
                 works[i]()?;
