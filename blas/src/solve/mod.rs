@@ -5,7 +5,7 @@
 //! - [`geqrf`], [`ormqr`], [`orgqr`]: any matrix, QR by reflectors.
 //!
 //! Names, storage and numbering are LAPACK's: factors overwrite the matrix, pivots count from 1. f32 and f64,
-//! real and complex, any layout and any batch. A matrix is halved until a panel of 64 columns is left; the rest is level 3. A
+//! real and complex, any layout and any batch. A matrix is halved until a panel of 64 columns is left (on a CPU, 256); the rest is level 3. A
 //! panel has a kernel, with a work-group for each matrix of the batch, which does a batch of small matrices whole.
 //!
 //! What is numerically wrong with a matrix is no error: it is in `info`, as in LAPACK, on the device. A
