@@ -229,9 +229,12 @@ pub unsafe fn pack<T: Scalar>(
         if v.rs == 1 && width == kernel.nr && rows == width {
             return (kernel.pack_narrow)(k, v.at, v.cs, to);
         }
-        for r in rows..width {
+        if rows < width && width == kernel.mr {
+            // Whole vectors of zeros, before what is there.
+            (kernel.pack)(k, 0, v.at, 0, to);
+        } else if rows < width {
             for q in 0..k {
-                *to.add(q * width + r) = T::zero();
+                to.add(q * width + rows).write_bytes(0, width - rows);
             }
         }
         copy(v, rows, k, to, width);

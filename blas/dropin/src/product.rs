@@ -175,10 +175,8 @@ impl<T: Scalar> Product<T> {
         unsafe {
             let space = Workspace::take::<T>(room_a + room_b);
             let (buffer_a, buffer_b) = (space.ptr::<T>(), space.ptr::<T>().add(room_a));
-            for jc in (0..n).step_by(n_block) {
-                let nc = (n - jc).min(n_block);
-                for pc in (0..k).step_by(k_block) {
-                    let kc = (k - pc).min(k_block);
+            for (jc, nc) in pieces(n, n_block) {
+                for (pc, kc) in pieces(k, k_block) {
                     let beta = if pc == 0 { self.beta } else { T::one() };
                     let b = match direct_b {
                         Some(v) => Access::Direct(v.from(jc, pc)),
@@ -191,8 +189,7 @@ impl<T: Scalar> Product<T> {
                             }
                         },
                     };
-                    for ic in (0..m).step_by(M_BLOCK) {
-                        let mc = (m - ic).min(M_BLOCK);
+                    for (ic, mc) in pieces(m, M_BLOCK) {
                         let block = self.part((ic, mc), (jc, nc));
                         if block.nothing() {
                             continue;
@@ -236,14 +233,12 @@ impl<T: Scalar> Product<T> {
 
     unsafe fn tiles(&self, kernel: &Kernel<T>, a: Access<T>, b: Access<T>) {
         let (mr, nr) = (kernel.mr, kernel.nr);
-        for j in (0..self.n).step_by(nr) {
-            let cols = (self.n - j).min(nr);
+        for (b_panel, (j, cols)) in pieces(self.n, nr).enumerate() {
             let (b, b_step, b_col) = match b {
                 Access::Direct(v) => (v.ptr(j, 0), v.cs, v.rs),
-                Access::Panels(p, size, step, row) => (p.wrapping_add(j / nr * size), step, row),
+                Access::Panels(p, size, step, row) => (p.wrapping_add(b_panel * size), step, row),
             };
-            for i in (0..self.m).step_by(mr) {
-                let mut rows = (self.m - i).min(mr);
+            for (a_panel, (i, mut rows)) in pieces(self.m, mr).enumerate() {
                 let (mut keep, mut cols, mut skip) = (Keep::All, cols, 0);
                 if self.keep != Keep::All {
                     let part = self.part((i, rows), (j, cols));
@@ -270,7 +265,7 @@ impl<T: Scalar> Product<T> {
                 let (a, a_step, a_padded) = match a {
                     Access::Direct(v) => (v.ptr(row, 0), v.cs, false),
                     Access::Panels(p, size, step, _) => {
-                        (p.wrapping_add(i / mr * size + skip), step, true)
+                        (p.wrapping_add(a_panel * size + skip), step, true)
                     }
                 };
                 let tile = Tile {
@@ -298,6 +293,17 @@ impl<T: Scalar> Product<T> {
     }
 }
 
+/// A length in pieces of up to `step`: the first and the count of each. (`step_by` divides, which takes as long as a small tile.)
+#[inline(always)]
+fn pieces(length: usize, step: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let first = next;
+        next += step;
+        (first < length).then(|| (first, step.min(length - first)))
+    })
+}
+
 /// Packs rows i..i+rows, columns p..p+k of an operand into panels of `width` rows, each column of
 /// a panel contiguous. A symmetric operand counts its rows from `first`.
 unsafe fn panels<T: Scalar>(
@@ -313,8 +319,7 @@ unsafe fn panels<T: Scalar>(
     } else {
         0
     };
-    for r in (0..rows).step_by(width) {
-        let count = (rows - r).min(width);
+    for (r, count) in pieces(rows, width) {
         // SAFETY: the workspace has room for all panels.
         unsafe { operand.pack(kernel, (first + i + r, count), (p, k), width, to.add(r * k)) };
     }

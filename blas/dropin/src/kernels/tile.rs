@@ -254,16 +254,18 @@ unsafe fn body<
         if EDGE {
             steps!(t.k - inner, outer);
         }
-        let whole = t.keep == Keep::All && reals == MV * V::LANES;
-        match (whole, t.beta.is_zero()) {
-            (true, true) => finish::<T, V, PARTS, MV, NR, false>(t, &acc),
-            (true, false) => finish::<T, V, PARTS, MV, NR, true>(t, &acc),
-            (false, _) => finish_part::<T, V, PARTS, MV, NR>(t, &acc),
+        let whole = reals == MV * V::LANES;
+        match (t.keep == Keep::All, whole, t.beta.is_zero()) {
+            (true, true, true) => finish::<T, V, PARTS, MV, NR, false, false>(t, &acc),
+            (true, true, false) => finish::<T, V, PARTS, MV, NR, true, false>(t, &acc),
+            (true, false, true) => finish::<T, V, PARTS, MV, NR, false, true>(t, &acc),
+            (true, false, false) => finish::<T, V, PARTS, MV, NR, true, true>(t, &acc),
+            (false, _, _) => finish_part::<T, V, PARTS, MV, NR>(t, &acc),
         }
     }
 }
 
-/// Whole vectors of rows.
+/// All rows of each column: whole vectors of them, or, at an edge, as many as there are.
 #[inline(always)]
 unsafe fn finish<
     T: Scalar,
@@ -272,30 +274,44 @@ unsafe fn finish<
     const MV: usize,
     const NR: usize,
     const READ: bool,
+    const EDGE: bool,
 >(
     t: &Tile<T>,
     acc: &[[[V; MV]; PARTS]; NR],
 ) {
-    // SAFETY: all of these rows are there.
+    // SAFETY: all of these rows are there; those beyond an edge are masked.
     unsafe {
         let f = Finish::<V>::new(t);
+        let mut rows = [V::LANES; MV];
+        if EDGE {
+            for (v, rows) in rows.iter_mut().enumerate() {
+                *rows = (t.rows * PARTS).saturating_sub(v * V::LANES).min(V::LANES);
+            }
+        }
         for j in 0..NR {
             if j < t.cols {
                 let c = t.c.offset(j as isize * t.ldc).cast::<R<T>>();
                 for v in 0..MV {
-                    let p = c.add(v * V::LANES);
+                    let p = c.wrapping_add(v * V::LANES);
                     let mut s = f.product::<T, PARTS, MV>(&acc[j], v);
                     if READ {
-                        s = f.beta.times_add::<T>(V::load(p), s);
+                        let old = match EDGE {
+                            true => V::load_part(p, 0, rows[v]),
+                            false => V::load(p),
+                        };
+                        s = f.beta.times_add::<T>(old, s);
                     }
-                    s.store(p);
+                    match EDGE {
+                        true => s.store_part(p, 0, rows[v]),
+                        false => s.store(p),
+                    }
                 }
             }
         }
     }
 }
 
-/// The kept rows of each column: for tiles that a diagonal crosses, or of fewer rows.
+/// The kept rows of each column: for tiles that a diagonal crosses.
 #[inline(always)]
 unsafe fn finish_part<
     T: Scalar,
