@@ -1,6 +1,6 @@
 //! Cholesky's factorisation.
 
-use super::panel::{Kernel, Number, Panel, Work, check, is_cpu, is_panel, zeros};
+use super::panel::{Kernel, Number, Panel, STRIP, TOGETHER, Work, check, is_cpu, is_panel, zeros};
 use super::{fits, square};
 use crate::level3::{herk, middle, trsm};
 use crate::matrix::{Diag, Matrix, Side, Uplo};
@@ -73,7 +73,8 @@ fn factor(op: &'static str, a: &Matrix, info: &Tensor, first: usize) -> Result<(
 
 fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
     let n = p.io.p("n");
-    p.strips(b, n, |b, first, count| {
+    let start = p.io.x.int(b, 0);
+    p.groups(b, [start, n], STRIP, |b, first, count| {
         let (one, width) = (p.io.x.int(b, 1), p.io.x.int(b, count));
         let past = b.add(first, width);
         b.for_(first, past, one, false, |b, j| {
@@ -87,7 +88,7 @@ fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
             p.meet(b);
         });
         let sources: Vec<Value> = p.columns(b, first, count).iter().map(|c| c.1).collect();
-        p.groups(b, past, n, |b, c, count| {
+        p.groups(b, [past, n], TOGETHER, |b, c, count| {
             let targets: Vec<(Value, (Value, Vec<Number>))> = p
                 .columns(b, c, count)
                 .into_iter()
@@ -99,15 +100,12 @@ fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
             // The group's own triangle, then all rows below.
             let width = p.io.x.int(b, count);
             let below = b.add(c, width);
-            if count > 1 {
-                for (number, target) in &targets {
-                    let target = std::slice::from_ref(target);
-                    p.eliminate(b, &sources, target, [*number, below]);
-                }
+            for (number, target) in &targets {
+                let target = std::slice::from_ref(target);
+                p.eliminate(b, &sources, target, [*number, below]);
             }
-            let from = if count > 1 { below } else { c };
             let targets: Vec<_> = targets.into_iter().map(|t| t.1).collect();
-            p.eliminate(b, &sources, &targets, [from, n]);
+            p.eliminate(b, &sources, &targets, [below, n]);
         });
         p.meet(b);
     });

@@ -1,6 +1,8 @@
 //! LU with partial pivoting.
 
-use super::panel::{Kernel, Number, PANEL, Panel, Work, check, cut, is_cpu, is_panel, zeros};
+use super::panel::{
+    Kernel, Number, PANEL, Panel, STRIP, TOGETHER, Work, check, cut, is_cpu, is_panel, zeros,
+};
 use super::{fits, identity, square};
 use crate::level3::{ONE, gemm, middle, trsm};
 use crate::matrix::{Diag, Matrix, Operand, Side, Uplo};
@@ -182,7 +184,8 @@ fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
     let io = p.io;
     let (m, n) = (io.p("m"), io.p("n"));
     let shared = p.shared(b, &[p.kind, io.x.kind]);
-    p.strips(b, io.p("k"), |b, first, count| {
+    let start = io.x.int(b, 0);
+    p.groups(b, [start, io.p("k")], STRIP, |b, first, count| {
         let (one, width) = (io.x.int(b, 1), io.x.int(b, count));
         let past = b.add(first, width);
         b.for_(first, past, one, false, |b, j| {
@@ -204,7 +207,7 @@ fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
             p.meet(b);
         }
         let sources: Vec<Value> = strip.iter().map(|c| c.1).collect();
-        p.groups(b, past, n, |b, c, count| {
+        p.groups(b, [past, n], TOGETHER, |b, c, count| {
             let columns = p.columns(b, c, count).into_iter();
             let targets: Vec<(Value, Vec<Number>)> = columns
                 .map(|(_, column)| {

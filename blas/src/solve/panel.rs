@@ -12,19 +12,25 @@ use suanzi_codegen::{Builder, Place, Value};
 use suanzi_ops::{By, Each, Io, Num, Scalar, Tensor, ops};
 
 /// Columns of a panel; more are halved.
-pub(crate) const PANEL: usize = 64;
+pub(super) const PANEL: usize = 64;
+
+/// Parts of the numbers of a row that are eliminated from the others together.
+pub(super) const STRIP: u64 = 8;
+
+/// Parts of the numbers of a row that are changed together.
+pub(super) const TOGETHER: u64 = 4;
 
 /// Rows and columns of a matrix that a CPU's item factors whole: a second core would not make up for the launches.
 const WHOLE: usize = 256;
 
 /// Whether one launch factors a matrix.
-pub(crate) fn is_panel(a: &Matrix) -> bool {
+pub(super) fn is_panel(a: &Matrix) -> bool {
     let whole = is_cpu(a) && a.m().max(a.n()) <= WHOLE;
     whole || a.n() <= PANEL
 }
 
 /// Whether it is a CPU that has the matrix, whose kernels take vectors of rows.
-pub(crate) fn is_cpu(a: &Matrix) -> bool {
+pub(super) fn is_cpu(a: &Matrix) -> bool {
     a.tensor().context().device().caps().kind == DeviceKind::Cpu
 }
 
@@ -52,7 +58,7 @@ fn apart(a: &Matrix) -> bool {
 }
 
 /// A matrix as kernels can walk it: itself, or a copy of it, column by column.
-pub(crate) struct Work<'a> {
+pub(super) struct Work<'a> {
     pub matrix: Matrix,
     of: Option<&'a Matrix>,
 }
@@ -83,7 +89,7 @@ impl Work<'_> {
 }
 
 /// Refuses what is not f32 or f64.
-pub(crate) fn check(op: &str, a: &Matrix) -> Result<()> {
+pub(super) fn check(op: &str, a: &Matrix) -> Result<()> {
     match a.dtype() {
         Scalar::F32 | Scalar::F64 => Ok(()),
         other => Err(Error::dtype(op, [other], "it takes f32 and f64")),
@@ -91,7 +97,7 @@ pub(crate) fn check(op: &str, a: &Matrix) -> Result<()> {
 }
 
 /// Zeros for each matrix of the batch.
-pub(crate) fn zeros(a: &Matrix, dtype: Scalar, more: &[usize]) -> Result<Tensor> {
+pub(super) fn zeros(a: &Matrix, dtype: Scalar, more: &[usize]) -> Result<Tensor> {
     let shape = [a.batch(), more].concat();
     let zero = match dtype.is_float() {
         true => Num::Float(0.0),
@@ -101,7 +107,7 @@ pub(crate) fn zeros(a: &Matrix, dtype: Scalar, more: &[usize]) -> Result<Tensor>
 }
 
 /// Elements `from..to` of the last axis, which is that of pivots: `[batch, k]`.
-pub(crate) fn cut(t: &Tensor, from: usize, to: usize) -> Result<Tensor> {
+pub(super) fn cut(t: &Tensor, from: usize, to: usize) -> Result<Tensor> {
     t.slice(1, from as i64, to as i64, 1)
 }
 
@@ -412,7 +418,7 @@ impl Panel<'_> {
         b.bin(BinOp::Add, first, steps)
     }
 
-    /// Takes columns that are done out of `count` others, rows `from..to` of them: `sources` with a factor for each of the others.
+    /// Adds columns that are done to others, rows `from..to` of them: of each target, `sources` times its factors.
     pub fn eliminate(
         &self,
         b: &mut Builder,
@@ -435,27 +441,15 @@ impl Panel<'_> {
         });
     }
 
-    /// Strips of columns `0..k` which are eliminated from the others together, given their first one and how many: eight parts, then one
-    /// by one.
-    pub fn strips(&self, b: &mut Builder, k: Value, f: impl Fn(&mut Builder, Value, u64)) {
-        let width = 8 / u64::from(self.parts);
-        let wide = self.io.x.int(b, width);
-        let (_, rest) = self.io.x.div_rem(b, k, wide);
-        let whole = b.sub(k, rest);
-        let (zero, one) = (self.io.x.int(b, 0), self.io.x.int(b, 1));
-        b.for_(zero, whole, wide, false, |b, first| f(b, first, width));
-        b.for_(whole, k, one, false, |b, first| f(b, first, 1));
-    }
-
-    /// Columns `from..to` in groups of four parts, then one by one.
+    /// Columns `from..to` in groups of so many parts of numbers, then one by one: given the first one and how many.
     pub fn groups(
         &self,
         b: &mut Builder,
-        from: Value,
-        to: Value,
+        [from, to]: [Value; 2],
+        parts: u64,
         f: impl Fn(&mut Builder, Value, u64),
     ) {
-        let width = 4 / u64::from(self.parts);
+        let width = parts / u64::from(self.parts);
         let wide = self.io.x.int(b, width);
         let count = b.sub(to, from);
         let (_, rest) = self.io.x.div_rem(b, count, wide);
@@ -606,7 +600,8 @@ impl Panel<'_> {
             };
         };
         // Scaled, so that squares neither overflow nor vanish.
-        let size = by.size(b);
+        let sizes = [by.re, im].map(|part| b.un(UnOp::Abs, part));
+        let size = b.bin(BinOp::Max, sizes[0], sizes[1]);
         let re = b.bin(BinOp::Div, by.re, size);
         let im = b.bin(BinOp::Div, im, size);
         let squares = b.mul(im, im);

@@ -1,6 +1,6 @@
 //! The kernel that factors a panel by reflectors.
 
-use super::panel::{Kernel, Number, Panel};
+use super::panel::{Kernel, Number, Panel, TOGETHER};
 use crate::Result;
 use crate::matrix::Matrix;
 use suanzi_codegen::ir::{BinOp, Id, UnOp};
@@ -36,8 +36,6 @@ fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
     let (m, n) = (io.p("m"), io.p("n"));
     let (start, one) = (io.x.int(b, 0), io.x.int(b, 1));
     let parts = io.x.int(b, p.parts.into());
-    // Of real numbers four columns are reflected at once, of complex ones two.
-    let together = 4 / u64::from(p.parts);
     let shared = p.shared(b, &[p.kind; 4]);
     b.for_(start, io.p("k"), one, false, |b, j| {
         let column = p.column(b, j);
@@ -65,16 +63,9 @@ fn panel(b: &mut Builder, p: &Panel<'_>, matrix: Value) {
         });
         // Everybody's rows below are his own: the columns on the right need no barrier before.
         let factor = house.tau.conj(b).neg(b);
-        let some = io.x.int(b, together);
-        let count = b.sub(n, below);
-        let (_, rest) = io.x.div_rem(b, count, some);
-        let whole = b.sub(n, rest);
         let rows = [column, j, m];
-        b.for_(below, whole, some, false, |b, c| {
-            reflect_columns(b, p, &shared, rows, (c, together), factor);
-        });
-        b.for_(whole, n, one, false, |b, c| {
-            reflect_columns(b, p, &shared, rows, (c, 1), factor);
+        p.groups(b, [below, n], TOGETHER, |b, c, count| {
+            reflect_columns(b, p, &shared, rows, (c, count), factor);
         });
         p.meet(b);
     });
